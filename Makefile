@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# twinboot: one kernel, one image, both firmwares. `make help` lists the targets.
+
+OUT         ?= build
+KERNEL      ?= $(OUT)/kernel.elf
+CMDLINE     ?=
+MODULES     ?=
+RUN_TIMEOUT ?= 10
+RUN_MEMORY  ?= 512M
+
+CC      := gcc
+LD      := ld
+OBJCOPY := objcopy
+AR      := ar
+PYTHON  := /usr/bin/python3
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+export LC_ALL := C
+
+# ---- What is built --------------------------------------------------------------------------------------------------
+
+IMAGE := $(OUT)/twinboot.img
+
+.PHONY: all
+all: $(IMAGE) ## build the image for KERNEL (default: the reference kernel)
+
+# ---- Set-up: packages.txt, installed once ---------------------------------------------------------------------------
+
+DEPS_BUILD := $(OUT)/.packages-build
+DEPS_TEST  := $(OUT)/.packages-test
+
+$(DEPS_BUILD): packages.txt
+	@./packages.sh build
+	@mkdir -p $(@D) && touch $@
+
+$(DEPS_TEST): packages.txt $(DEPS_BUILD)
+	@./packages.sh test
+	@touch $@
+
+# ---- How each room is compiled --------------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Werror
+HOST_FLAGS := -std=gnu11 -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -ffile-prefix-map=$(CURDIR)=.
+BARE_FLAGS := -std=gnu11 -g $(WARN) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fno-ident -fcf-protection=none -ffile-prefix-map=$(CURDIR)=. -I include
+
+# core: x86-64 that runs at any address, without SSE, on a stack without a red zone (UEFI interrupts use it)
+CORE_FLAGS := $(BARE_FLAGS) -O2 -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only
+# legacy: 32-bit code in 64-bit objects, since ld links no elf32 together with the payload's elf64; -march=i386 so that
+# even a 386 gets as far as the sentence that it is too old
+LEGACY_FLAGS := $(BARE_FLAGS) -Os -m32 -march=i386 -fno-pic -fno-pie -mgeneral-regs-only -fno-dwarf2-cfi-asm -Wa,--64 -include legacy/code32.h
+EFI_FLAGS := $(BARE_FLAGS) -Os -fpic -fvisibility=hidden -fshort-wchar -mno-red-zone -mgeneral-regs-only \
+	-DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+KERNEL_FLAGS := $(BARE_FLAGS) -O2 -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
+
+# Front doors share these with each other; they are compiled for both worlds.
+SHARED := core/text.c core/mode.c core/date.c
+
+objects = $(patsubst %,$(OUT)/$(1)/%.o,$(2))
+CORE_OBJECTS   := $(call objects,x86_64,$(filter-out core/mode.c core/date.c,$(wildcard core/*.c)) $(wildcard core/*.S))
+LEGACY_OBJECTS := $(call objects,i686,$(wildcard legacy/*.c) $(wildcard legacy/*.S) $(SHARED))
+EFI_OBJECTS    := $(call objects,efi,$(filter-out efi/finish.c,$(wildcard efi/*.c)) $(SHARED))
+KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/*.c) $(wildcard kernel/*.S))
+EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) core/crc32c.c)
+
+$(OUT)/x86_64/%.o: % | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(CC) $(CORE_FLAGS) -Wa,-I$(OUT) -MMD -MP -c -o $@ $<
+
+$(OUT)/i686/%.c.o: %.c | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(CC) $(LEGACY_FLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/i686/%.S.o: %.S | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(CC) $(BARE_FLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/efi/%.o: % | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(CC) $(EFI_FLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/kernel/%.o: % | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_FLAGS) -Wa,-I$(OUT) -MMD -MP -c -o $@ $<
+
+$(OUT)/host/%.o: % | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(CC) $(HOST_FLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+
+# Printable ASCII of GNU Unifont: glyphs 32 to 126 of a PSF1 file, 4 bytes of header, 16 bytes a glyph.
+FONT := /usr/share/consolefonts/Unifont-APL8x16.psf.gz
+$(OUT)/font8x16.bin: | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	zcat $(FONT) | tail -c +$$((4 + 32 * 16 + 1)) | head -c $$((95 * 16)) > $@
+$(OUT)/x86_64/core/font.S.o $(OUT)/kernel/kernel/font.S.o: $(OUT)/font8x16.bin
+
+# ---- core: one object for both loaders -----------------------------------------------------------------------------
+
+$(OUT)/core.o: $(CORE_OBJECTS) linker/core.ld
+	$(LD) -r -T linker/core.ld -o $@ $(CORE_OBJECTS)
+	$(OBJCOPY) --keep-global-symbol=core_prepare --keep-global-symbol=core_boot \
+		--keep-global-symbol=core_halt $@
+
+# ---- Host tools ----------------------------------------------------------------------------------------------------
+
+$(OUT)/embed: $(EMBED_OBJECTS)
+	$(CC) -o $@ $^
+
+$(OUT)/finish: $(OUT)/host/efi/finish.c.o
+	$(CC) -o $@ $^
+
+$(OUT)/compose: $(OUT)/host/images/compose.c.o $(OUT)/host/core/crc32c.c.o
+	$(CC) -o $@ $^
+
+# ---- Kernels -------------------------------------------------------------------------------------------------------
+
+$(OUT)/kernel.elf: $(KERNEL_OBJECTS) linker/kernel.ld
+	$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none -T linker/kernel.ld \
+		-o $@ $(KERNEL_OBJECTS)
+
+$(OUT)/hello.elf: kernel/example/hello.c include/twinboot.h | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) -ffreestanding -fpie -static-pie -nostdlib -mno-red-zone -mgeneral-regs-only \
+		-fno-stack-protector -I include -Wl,-e,kernel_main -o $@ $<
+
+# ---- The payload: check, strip, pad, wrap, archive -----------------------------------------------------------------
+
+# Other values of these variables are other inputs: each stands in a file that changes only when its value does.
+define value_file
+$(OUT)/$(1).value: FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$$(subst ','\'',$$($(1)))' | cmp -s - $$@ || printf '%s\n' '$$(subst ','\'',$$($(1)))' > $$@
+endef
+$(foreach variable,KERNEL CMDLINE MODULES MAX_IMAGE_MIB,$(eval $(call value_file,$(variable))))
+.PHONY: FORCE
+FORCE:
+
+MAX_IMAGE := $(if $(MAX_IMAGE_MIB),--max-image $(MAX_IMAGE_MIB))
+
+$(OUT)/kernel.padded: $(KERNEL) $(OUT)/KERNEL.value $(OUT)/MAX_IMAGE_MIB.value $(OUT)/embed
+	@$(OUT)/embed check $(MAX_IMAGE) $(KERNEL)
+	@$(OUT)/embed strip $(KERNEL) $(OUT)/kernel.stripped
+	$(OUT)/embed pad $(MAX_IMAGE) $(OUT)/kernel.stripped $@ $(KERNEL)
+
+# objcopy names its symbols after the input's path as it was given.
+symbol = $(subst -,_,$(subst /,_,$(subst .,_,$(1))))
+wrap = cd $(OUT) && $(OBJCOPY) -I binary -O elf64-x86-64 --binary-architecture=i386:x86-64 \
+	--rename-section .data=.$(1),alloc,load,data,contents \
+	--set-section-alignment .data=4096 \
+	--redefine-sym _binary_$(call symbol,$(2))_start=_$(1)_start_addr \
+	--redefine-sym _binary_$(call symbol,$(2))_end=_$(1)_end_addr \
+	--redefine-sym _binary_$(call symbol,$(2))_size=_$(1)_size $(2) $(3)
+
+$(OUT)/kernel_bin.o: $(OUT)/kernel.padded
+	$(call wrap,kernel,kernel.padded,kernel_bin.o)
+
+$(OUT)/libkernel_bin.a: $(OUT)/kernel_bin.o
+	rm -f $@
+	$(AR) crsD $@ $<
+
+$(OUT)/modules.bin $(OUT)/payload.ld &: $(OUT)/kernel.padded $(OUT)/CMDLINE.value $(OUT)/MODULES.value $(OUT)/embed
+	$(OUT)/embed info --kernel $(OUT)/kernel.padded --sha256 $$(sha256sum < $(OUT)/kernel.padded | cut -d' ' -f1) \
+		--command-line '$(subst ','\'',$(CMDLINE))' --modules '$(MODULES)' \
+		--out $(OUT)/modules.bin --ld $(OUT)/payload.ld --depfile $(OUT)/modules.bin.d
+
+$(OUT)/modules.o: $(OUT)/modules.bin
+	$(call wrap,modules,modules.bin,modules.o)
+
+PAYLOAD := $(OUT)/modules.o $(OUT)/libkernel_bin.a
+
+# ---- The loaders ---------------------------------------------------------------------------------------------------
+
+$(OUT)/legacy.elf: $(LEGACY_OBJECTS) $(OUT)/core.o $(PAYLOAD) $(OUT)/payload.ld linker/legacy.ld
+	$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none \
+		-L $(OUT) -T linker/legacy.ld -o $@ $(LEGACY_OBJECTS) $(OUT)/core.o $(PAYLOAD)
+
+$(OUT)/legacy.bin: $(OUT)/legacy.elf
+	$(OBJCOPY) -O binary -j .boot -j .loader $< $@
+
+$(OUT)/efi.so: $(EFI_OBJECTS) $(OUT)/core.o $(PAYLOAD) linker/efi.ld
+	$(LD) -m elf_x86_64 -nostdlib -shared -Bsymbolic --no-undefined -z noexecstack -z max-page-size=4096 \
+		--hash-style=sysv --build-id=none -T linker/efi.ld -o $@ /usr/lib/crt0-efi-x86_64.o $(EFI_OBJECTS) \
+		$(OUT)/core.o $(PAYLOAD) /usr/lib/libgnuefi.a
+
+# The sections before objcopy's renaming: exactly those of linker/efi.ld that are loaded.
+$(OUT)/BOOTX64.EFI: $(OUT)/efi.so $(OUT)/finish
+	$(OBJCOPY) -j .text -j .rodata -j .data -j .reloc -j .modules -j .kernel --target efi-app-x86_64 \
+		--subsystem=10 --section-alignment 4096 --file-alignment 4096 $< $@.unfinished
+	$(OUT)/finish $@.unfinished $@
+
+# ---- The image -----------------------------------------------------------------------------------------------------
+
+$(IMAGE): $(OUT)/legacy.bin $(OUT)/BOOTX64.EFI $(OUT)/compose images/disk.sh
+	images/disk.sh $@ $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/compose
+
+# ---- Running -------------------------------------------------------------------------------------------------------
+
+QEMU := $(PYTHON) tests/qemu.py
+RUN := $(QEMU) run --image $(IMAGE) --timeout $(RUN_TIMEOUT) --memory $(RUN_MEMORY)
+
+.PHONY: run run-bios run-uefi debug-bios debug-uefi
+run: $(IMAGE) ## boot the image through BIOS and through UEFI and show what the kernel said
+	@$(RUN) --bios --uefi
+run-bios: $(IMAGE) ## boot it through BIOS only
+	@$(RUN) --bios
+run-uefi: $(IMAGE) ## boot it through UEFI only
+	@$(RUN) --uefi
+debug-bios: $(IMAGE) ## QEMU stopped before the BIOS' first instruction; prints the gdb command
+	@$(QEMU) debug --firmware bios --image $(IMAGE) --kernel $(KERNEL) --loader $(OUT)/legacy.elf
+debug-uefi: $(IMAGE) ## the same for UEFI
+	@$(QEMU) debug --firmware uefi --image $(IMAGE) --kernel $(KERNEL) --loader $(OUT)/efi.so
+
+.PHONY: clean help
+clean: ## remove everything that was built
+	rm -rf $(OUT)
+
+help: ## this list
+	@echo 'make [target] [KERNEL=kernel.elf] [CMDLINE="..."] [MODULES="path[:name] ..."] [OUT=build]'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@echo 'RUN_TIMEOUT=10 seconds, RUN_MEMORY=512M; MAX_IMAGE_MIB=1024 limits the kernel in memory'

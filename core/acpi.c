@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ACPI 6.5, chapter 5: as many tables as the loader itself needs. Nothing is believed without its checksum. */
+#include "core.h"
+#include "port.h"
+
+#include <string.h>
+
+struct __attribute__((packed)) rsdp {
+	char signature[8];
+	uint8_t checksum;
+	char oem_id[6];
+	uint8_t revision;
+	uint32_t rsdt;
+	uint32_t length; /* from here on revision 2 */
+	uint64_t xsdt;
+	uint8_t extended_checksum;
+	uint8_t reserved[3];
+};
+_Static_assert(sizeof(struct rsdp) == 36, "ACPI 6.5, 5.2.5.3");
+
+struct __attribute__((packed)) table {
+	char signature[4];
+	uint32_t length;
+	uint8_t revision, checksum;
+	char oem_id[6], oem_table_id[8];
+	uint32_t oem_revision, creator_id, creator_revision;
+};
+_Static_assert(sizeof(struct table) == 36, "ACPI 6.5, 5.2.6");
+
+#define TABLE_SIZE_MAX (16u << 20) /* more than any FADT, MADT or (X)SDT: a length beyond it is damage */
+
+static int sums_to_zero(const void *data, uint32_t size)
+{
+	uint8_t sum = 0;
+	for (uint32_t i = 0; i < size; i++)
+		sum += ((const uint8_t *)data)[i];
+	return sum == 0;
+}
+
+/* The table at `phys`, if it can be read here (on BIOS only what lies below 4 GiB is mapped) and adds up. */
+static const struct table *checked(const struct machine *machine, uint64_t phys)
+{
+	uint64_t limit = machine->mapped_limit;
+	if (phys == 0 || phys > limit - sizeof(struct table))
+		return NULL;
+	const struct table *table = at(phys);
+	if (table->length < sizeof(*table) || table->length > TABLE_SIZE_MAX || table->length > limit - phys ||
+	    !sums_to_zero(table, table->length))
+		return NULL;
+	return table;
+}
+
+const void *acpi_find(const struct machine *machine, const char signature[4], uint32_t *length)
+{
+	if (machine->rsdp == 0)
+		return NULL;
+	const struct rsdp *rsdp = at(machine->rsdp);
+	/* A revision 2 RSDP can have either table missing. */
+	const struct table *xsdt = rsdp->revision >= 2 ? checked(machine, rsdp->xsdt) : NULL;
+	const struct table *root = xsdt != NULL ? xsdt : checked(machine, rsdp->rsdt);
+	uint32_t width = xsdt != NULL ? 8 : 4;
+	if (root == NULL)
+		return NULL;
+	const uint8_t *entries = (const uint8_t *)(root + 1);
+	for (uint32_t i = 0; i + width <= root->length - sizeof(*root); i += width) {
+		uint64_t phys = 0;
+		memcpy(&phys, entries + i, width);
+		const struct table *table = checked(machine, phys);
+		if (table == NULL || memcmp(table->signature, signature, 4) != 0)
+			continue;
+		*length = table->length;
+		return table;
+	}
+	return NULL;
+}
+
+/* FADT, ACPI 6.5, 5.2.9 */
+#define FADT_PM_TIMER_BLOCK  76
+#define FADT_PM_TIMER_LENGTH 91
+#define PM_TIMER_HZ          3579545u
+#define PM_TIMER_MASK        0xffffffu /* 24 bits count on every machine */
+/* About a millisecond: 0.03 % of error by the timer's own ticks. */
+#define MEASURED_TICKS 3580u
+#define READS_MAX      100000u /* a timer that stands still must not hang the boot */
+
+int acpi_pm_timer_tsc_hz(const struct machine *machine, uint64_t *hz)
+{
+	uint32_t length;
+	const uint8_t *fadt = acpi_find(machine, "FACP", &length);
+	if (fadt == NULL || length <= FADT_PM_TIMER_LENGTH || fadt[FADT_PM_TIMER_LENGTH] != 4)
+		return 0;
+	uint32_t port;
+	memcpy(&port, fadt + FADT_PM_TIMER_BLOCK, sizeof(port));
+	if (port == 0 || port > 0xffff)
+		return 0;
+
+	uint32_t start = in32((uint16_t)port) & PM_TIMER_MASK;
+	uint64_t tsc = __builtin_ia32_rdtsc();
+	for (uint32_t reads = 0; reads < READS_MAX; reads++) {
+		uint32_t ticks = ((in32((uint16_t)port) & PM_TIMER_MASK) - start) & PM_TIMER_MASK;
+		if (ticks < MEASURED_TICKS)
+			continue;
+		*hz = (__builtin_ia32_rdtsc() - tsc) * PM_TIMER_HZ / ticks;
+		return 1;
+	}
+	return 0;
+}

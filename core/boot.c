@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The second half of every boot, the same code behind both front doors. */
+#include "core.h"
+#include "cpu.h"
+
+#include <elf.h>
+#include <string.h>
+
+/* Pages for the handoff, the bridge, map rows and the tables above the ones counted below. */
+#define ARENA_SPARE_PAGES 64
+
+static int is_ram(const struct twinboot_region *row)
+{
+	return row->type != TWINBOOT_MEMORY_RESERVED && row->type != TWINBOOT_MEMORY_FRAMEBUFFER;
+}
+
+/* Where the direct map ends: at 4 GiB, or where RAM above that does. */
+static uint64_t direct_map_end(const struct memory *memory)
+{
+	uint64_t end = FOUR_GIB;
+	for (uint32_t i = 0; i < memory->count; i++) {
+		uint64_t row_end = memory->map[i].base_phys + memory->map[i].length;
+		if (is_ram(&memory->map[i]) && row_end > end)
+			end = row_end;
+	}
+	return end;
+}
+
+/* An upper bound of what core_boot() will take. */
+static uint64_t arena_bound(const struct boot *boot)
+{
+	const struct memory *memory = &boot->memory;
+	uint64_t direct = 4 * (uint64_t)memory->count; /* each row's ends need small pages */
+	if (!boot->cpu.huge_pages)
+		direct += direct_map_end(memory) / HUGE_PAGE + 1;
+	uint64_t maps = boot->flags & TWINBOOT_IDENTITY_MAPPED ? 2 : 1;
+	uint64_t tables = maps * direct + boot->kernel.size / LARGE_PAGE + ARENA_SPARE_PAGES;
+	return tables * PAGE_SIZE + boot->stack_size;
+}
+
+/* A kernel linked in the lower half wants physical to equal virtual. Where it lies elsewhere but its place is
+   free, it will be moved there. */
+static int place(struct boot *boot)
+{
+	struct machine *machine = boot->machine;
+	struct kernel *kernel = &boot->kernel;
+	uint32_t needs = kernel->info->needs.flags;
+	int low = kernel->virt < LOWER_HALF_END;
+	uint64_t reach = machine->mapped_limit;
+	int reachable = kernel->virt < reach && kernel->size <= reach - kernel->virt;
+	if (low && kernel->virt != kernel->phys) {
+		machine->place_wanted = kernel->virt;
+		machine->place_wanted_size = kernel->size;
+	}
+	if (low && (kernel->virt == kernel->phys || kernel->virt == machine->place ||
+		    (reachable && memory_is_free(&boot->memory, kernel->virt, kernel->size, TWINBOOT_MEMORY_KERNEL)))) {
+		boot->flags |= TWINBOOT_KERNEL_IN_PLACE | TWINBOOT_IDENTITY_MAPPED;
+	} else if (needs & TWINBOOT_NEED_IN_PLACE) {
+		return fail(machine, ERROR_NOT_IN_PLACE, kernel->virt, kernel->size / 1024);
+	}
+	if (needs & TWINBOOT_NEED_IDENTITY_MAP)
+		boot->flags |= TWINBOOT_IDENTITY_MAPPED;
+	return 1;
+}
+
+/* Everything that is decided before anything is touched. */
+static int plan(struct boot *boot, struct machine *machine)
+{
+	*boot = (struct boot){.machine = machine, .direct_map_base = DIRECT_MAP_BASE};
+	if (!kernel_view(machine, &boot->kernel))
+		return 0;
+	const struct twinboot_needs *needs = &boot->kernel.info->needs;
+	boot->stack_size = (uint32_t)page_up(needs->stack_size);
+	cpu_identify(&boot->cpu);
+	if (boot->cpu.nx)
+		boot->flags |= TWINBOOT_NX;
+	if (needs->contract > TWINBOOT_CONTRACT_VERSION)
+		return fail(machine, ERROR_CONTRACT, (uint64_t)needs->contract, (uint64_t)TWINBOOT_CONTRACT_VERSION);
+	if ((needs->flags & TWINBOOT_NEED_FRAMEBUFFER) && machine->framebuffer.base == 0)
+		return fail(machine, ERROR_NO_FRAMEBUFFER);
+	if ((needs->flags & TWINBOOT_NEED_LEVEL5_PAGING) && !boot->cpu.level5)
+		return fail(machine, ERROR_NO_LEVEL5);
+	if (machine->region_count + MACHINE_EXTRA_REGIONS > machine->region_capacity ||
+	    machine->scratch_size < MACHINE_SCRATCH_SIZE(machine->region_count))
+		return fail(machine, ERROR_MEMORY_ROWS, (uint64_t)machine->region_count);
+
+	memory_init(&boot->memory, machine);
+	if (!place(boot))
+		return 0;
+	int in_place = (boot->flags & TWINBOOT_KERNEL_IN_PLACE) != 0;
+	if (machine->arena == 0)
+		machine->arena_needed = arena_bound(boot);
+	uint64_t need = machine->arena_needed;
+	if (memory_arena_open(&boot->memory, boot->kernel.virt, in_place ? boot->kernel.size : 0) < need)
+		return fail(machine, ERROR_OUT_OF_MEMORY, need / 1024);
+	return 1;
+}
+
+int core_prepare(struct machine *machine)
+{
+	struct boot boot;
+	uint32_t rows = machine->region_count;
+	int ready = payload_check(machine) && plan(&boot, machine);
+	machine->region_count = rows;
+	return ready;
+}
+
+/* The ELF headers move out of the way of what happens to the kernel's memory from here on. */
+static void keep_headers(struct boot *boot)
+{
+	struct kernel *kernel = &boot->kernel;
+	kernel->file = memcpy(memory_take(&boot->memory, kernel->file_headers), kernel->file, kernel->file_headers);
+}
+
+/* To where it is linked, if that is possible at all and the firmware could not put it there. */
+static void settle_kernel(struct boot *boot)
+{
+	struct machine *machine = boot->machine;
+	struct kernel *kernel = &boot->kernel;
+	struct twinboot_region *rows = at(machine->regions);
+	for (uint32_t i = 0; i < machine->region_count; i++)
+		if (rows[i].type == TWINBOOT_MEMORY_KERNEL)
+			rows[i].type = TWINBOOT_MEMORY_LOADER; /* where it lay so far */
+	if (boot->flags & TWINBOOT_KERNEL_IN_PLACE && kernel->phys != kernel->virt) {
+		memmove(at(kernel->virt), at(kernel->phys), kernel->size);
+		kernel->phys = kernel->virt;
+	}
+	memory_add(machine, kernel->phys, kernel->size, TWINBOOT_MEMORY_KERNEL);
+}
+
+/* All RAM, everything below 4 GiB, and the framebuffer, from physical address `first` on. What is not RAM is uncached,
+   whatever the MTRRs say, and no page of RAM shares a large page with anything else. */
+static void map_physical(struct boot *boot, uint64_t base, uint64_t first)
+{
+	const struct memory *memory = &boot->memory;
+	const struct machine_framebuffer *framebuffer = &boot->machine->framebuffer;
+	struct paging *paging = &boot->paging;
+	uint64_t done = first;
+	for (uint32_t i = 0; i < memory->count; i++) {
+		const struct twinboot_region *row = &memory->map[i];
+		uint64_t low = row->base_phys, end = low + row->length;
+		if (!is_ram(row))
+			continue;
+		/* Neighbours of different types are one stretch of RAM: larger pages fit. */
+		while (i + 1 < memory->count && row[1].base_phys == end && is_ram(&row[1])) {
+			row++;
+			i++;
+			end += row->length;
+		}
+		if (done < low && done < FOUR_GIB) {
+			uint64_t gap_end = low < FOUR_GIB ? low : FOUR_GIB;
+			paging_map(paging, base + done, done, gap_end - done, MAP_WRITE | MAP_UNCACHED);
+		}
+		paging_map(paging, base + low, low, end - low, MAP_WRITE);
+		done = end;
+	}
+	if (done < FOUR_GIB)
+		paging_map(paging, base + done, done, FOUR_GIB - done, MAP_WRITE | MAP_UNCACHED);
+	if (framebuffer->base != 0) {
+		uint64_t low = page_down(framebuffer->base), end = page_up(framebuffer->base + framebuffer->size);
+		paging_map(paging, base + low, low, end - low, MAP_WRITE | MAP_WRITE_COMBINE);
+	}
+}
+
+/* Each page with what its segments ask for. A page that two segments share gets what both ask for, so each segment is
+   mapped with the permissions of all those that touch its first or last page. */
+static void map_kernel(struct boot *boot)
+{
+	const struct kernel *kernel = &boot->kernel;
+	struct kernel_segment segment, other;
+	for (uint32_t i = 0; kernel_segment(kernel, &i, &segment);) {
+		uint64_t low = page_down(segment.offset), end = page_up(segment.offset + segment.size);
+		for (uint64_t page = low; page < end;) {
+			uint32_t flags = 0;
+			uint64_t stop = end;
+			for (uint32_t j = 0; kernel_segment(kernel, &j, &other);) {
+				uint64_t other_low = page_down(other.offset), other_end = page_up(other.offset + other.size);
+				if (other_low <= page && page < other_end) {
+					flags |= other.flags;
+					stop = other_end < stop ? other_end : stop;
+				} else if (other_low > page && other_low < stop) {
+					stop = other_low;
+				}
+			}
+			paging_map(&boot->paging, kernel->virt + page, kernel->phys + page, stop - page,
+				   (flags & PF_W ? MAP_WRITE : 0) | (flags & PF_X ? MAP_EXECUTE : 0));
+			page = stop;
+		}
+	}
+}
+
+/* UEFI runtime services stay callable where they are, until the kernel moves them. */
+static void map_runtime_services(struct boot *boot)
+{
+	for (uint32_t i = 0; i < boot->memory.count; i++) {
+		const struct twinboot_region *row = &boot->memory.map[i];
+		if (row->type == TWINBOOT_MEMORY_RUNTIME_CODE)
+			paging_map(&boot->paging, row->base_phys, row->base_phys, row->length, MAP_EXECUTE);
+		else if (row->type == TWINBOOT_MEMORY_RUNTIME_DATA)
+			paging_map(&boot->paging, row->base_phys, row->base_phys, row->length, MAP_WRITE);
+	}
+}
+
+static void build_page_tables(struct boot *boot)
+{
+	boot->paging = (struct paging){
+		.memory = &boot->memory,
+		.root = memory_take(&boot->memory, PAGE_SIZE),
+		.levels = 4,
+		.huge_pages = boot->cpu.huge_pages,
+		.nx = boot->cpu.nx,
+		.pat = boot->cpu.pat,
+	};
+	boot->direct_map_size = direct_map_end(&boot->memory);
+	map_physical(boot, boot->direct_map_base, 0);
+	if (boot->flags & TWINBOOT_IDENTITY_MAPPED)
+		map_physical(boot, 0, PAGE_SIZE); /* virtual page 0 is never mapped */
+	map_runtime_services(boot);
+	map_kernel(boot);
+}
+
+/* The loader's window: one page of code to leave by, then the stacks, each above a page that is not mapped. */
+static uint64_t build_window(struct boot *boot)
+{
+	void *code = memory_take(&boot->memory, PAGE_SIZE);
+	memcpy(code, (const void *)enter_kernel, (uintptr_t)enter_kernel_end - (uintptr_t)enter_kernel);
+	paging_map(&boot->paging, LOADER_WINDOW_BASE, (uintptr_t)code, PAGE_SIZE, MAP_EXECUTE);
+
+	uintptr_t stack = (uintptr_t)memory_take(&boot->memory, boot->stack_size);
+	paging_map(&boot->paging, stack_top(boot, 0) - boot->stack_size, stack, boot->stack_size, MAP_WRITE);
+
+	struct paging bridge = boot->paging;
+	bridge.root = memory_take(&boot->memory, PAGE_SIZE);
+	uint64_t here = (uintptr_t)enter_kernel;
+	paging_map(&bridge, page_down(here), page_down(here), 2 * PAGE_SIZE, MAP_EXECUTE);
+	paging_map(&bridge, LOADER_WINDOW_BASE, (uintptr_t)code, PAGE_SIZE, MAP_EXECUTE);
+	return (uintptr_t)bridge.root;
+}
+
+void core_boot(struct machine *machine)
+{
+	struct boot boot;
+	if (!plan(&boot, machine))
+		core_halt(machine, machine->error);
+	keep_headers(&boot);
+	settle_kernel(&boot);
+	kernel_relocate(&boot.kernel);
+	build_page_tables(&boot);
+	uint64_t bridge = build_window(&boot);
+	cpu_quiet_interrupts();
+	if (boot.cpu.pat)
+		wrmsr(MSR_PAT, (uint64_t)KERNEL_PAT_HIGH << 32 | KERNEL_PAT_LOW);
+
+	struct enter enter = {
+		.bridge_cr3 = bridge,
+		.copy = LOADER_WINDOW_BASE,
+		.final_cr3 = (uintptr_t)boot.paging.root,
+		.efer = EFER_LME | EFER_LMA | (boot.cpu.nx ? EFER_NXE : 0),
+		.stack = stack_top(&boot, 0) - 8,
+		.entry = boot.kernel.entry,
+	};
+	enter.argument = handoff_make(&boot, &enter.gdt);
+	enter_kernel(&enter);
+}

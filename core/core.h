@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What core's own files tell each other. Outside core/, only machine.h is known. */
+#ifndef CORE_H
+#define CORE_H
+
+#include <stddef.h>
+
+#include "errors.h"
+#include "layout.h"
+#include "machine.h"
+#include "text.h"
+
+#define LARGE_PAGE (UINT64_C(1) << 21)
+#define HUGE_PAGE  (UINT64_C(1) << 30)
+
+static inline uint64_t page_down(uint64_t address)
+{
+	return address & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
+static inline uint64_t page_up(uint64_t address)
+{
+	return page_down(address + PAGE_SIZE - 1);
+}
+
+/* core runs where physical memory is mapped one to one. */
+static inline void *at(uint64_t physical)
+{
+	return (void *)(uintptr_t)physical; /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* Sets machine->error; returns 0, so that a check can `return fail(…)`. */
+int fail(struct machine *machine, const char *format, ...);
+
+/* fail() for when the firmware is gone: shows the error and halts. */
+_Noreturn void fail_halt(struct machine *machine, const char *format, ...);
+
+/* payload.c: the padded kernel, seen as the ELF file that it is. */
+struct kernel {
+	const struct payload_info *info;
+	const uint8_t *file;    /* the ELF headers: at _kernel_start_addr, later a copy */
+	uint64_t file_headers;  /* bytes of them, program headers included */
+	uint64_t header_size;   /* bytes in front of the image: page of the ELF headers, or 0 */
+	uint64_t linked;        /* virtual address that the image's first page was linked at */
+	uint64_t virt;          /* the same, where it will run */
+	uint64_t phys;          /* where the image's first page lies */
+	uint64_t size;          /* bytes of the image, whole pages */
+	uint64_t entry;         /* virtual, where it will run */
+	uint64_t dynamic;       /* PT_DYNAMIC's linked address */
+	uint32_t dynamic_count; /* its entries, 0 if there is none */
+};
+
+/* Reads headers only. Returns 0 with machine->error set if they are not what embed/ makes. */
+int kernel_view(struct machine *machine, struct kernel *kernel);
+
+/* Checksums of description, kernel and modules, before any of it is believed or written to. */
+int payload_check(struct machine *machine);
+
+/* Applies the RELATIVE and RELR relocations of a kernel that runs at kernel->virt, at kernel->phys. */
+void kernel_relocate(const struct kernel *kernel);
+
+/* The `index`th PT_LOAD. Returns 0 after the last one. */
+struct kernel_segment {
+	uint64_t offset; /* of its first byte from the image's first page */
+	uint64_t size;   /* bytes */
+	uint32_t flags;  /* PF_R, PF_W, PF_X */
+};
+int kernel_segment(const struct kernel *kernel, uint32_t *index, struct kernel_segment *segment);
+
+/* memory.c */
+
+/* Sorts, splits and merges `count` rows of any kind into rows that keep the contract's promises; where rows
+   overlap, the higher type wins. `out` has room for 2 * count + 1 rows, `boundaries` for 2 * count. Returns the
+   number of rows in `out`. */
+uint32_t memory_normalise(const struct twinboot_region *in, uint32_t count, uint64_t *boundaries,
+			  struct twinboot_region *out);
+
+/* What core knows of memory, and the arena that it takes its own memory from: the top of the largest free range
+   that lies below 4 GiB, growing down. */
+struct memory {
+	struct machine *machine;
+	struct twinboot_region *map; /* normalised, in machine->scratch */
+	uint32_t count;
+	uint64_t arena_low, arena_next, arena_top;
+};
+
+/* Adds the loader's and the payload's own rows to machine->regions and normalises. */
+void memory_init(struct memory *memory, struct machine *machine);
+
+/* Notes that [base, base + size) is now of `type`; the map follows at the next memory_normalise(). */
+void memory_add(struct machine *machine, uint64_t base, uint64_t size, uint32_t type);
+
+/* True if each byte of [base, base + size) is usable, or of type `also`. */
+int memory_is_free(const struct memory *memory, uint64_t base, uint64_t size, uint32_t also);
+
+/* Takes the front door's arena, or chooses its range, apart from [avoid, avoid + avoid_size). Returns its bytes, 0 if there is none. */
+uint64_t memory_arena_open(struct memory *memory, uint64_t avoid, uint64_t avoid_size);
+
+/* `size` bytes from the arena, page aligned and zeroed. Never returns without them. */
+void *memory_take(struct memory *memory, uint64_t size);
+
+/* paging.c */
+#define MAP_WRITE         (1u << 0)
+#define MAP_EXECUTE       (1u << 1)
+#define MAP_UNCACHED      (1u << 2)
+#define MAP_WRITE_COMBINE (1u << 3)
+
+struct paging {
+	struct memory *memory;
+	uint64_t *root;
+	uint32_t levels;     /* 4 or 5 */
+	uint32_t huge_pages; /* the CPU has 1 GiB pages */
+	uint32_t nx;
+	uint32_t pat;
+};
+
+/* Maps whole pages, with the largest that fit. Mapping a page again replaces it. */
+void paging_map(struct paging *paging, uint64_t virt, uint64_t phys, uint64_t size, uint32_t flags);
+
+/* cpu.c: what the processor can do, asked once. */
+struct cpu {
+	uint32_t nx, pat, huge_pages, level5, x2apic;
+	uint32_t physical_bits;
+};
+void cpu_identify(struct cpu *cpu);
+int cpu_tsc_hz(const struct machine *machine, uint64_t *hz); /* returns enum twinboot_tsc_source */
+uint32_t cpu_entropy(uint8_t bytes[32], uint32_t sources);   /* mixes in; returns the sources, ORed */
+void cpu_quiet_interrupts(void);
+
+/* acpi.c */
+/* The first table of that name with a good checksum, or NULL. */
+const void *acpi_find(const struct machine *machine, const char signature[4], uint32_t *length);
+int acpi_pm_timer_tsc_hz(const struct machine *machine, uint64_t *hz); /* 0 if there is no timer that counts */
+
+/* handoff.c */
+struct boot {
+	struct machine *machine;
+	struct kernel kernel;
+	struct cpu cpu;
+	struct memory memory;
+	struct paging paging;
+	uint64_t direct_map_base, direct_map_size;
+	uint32_t stack_size, flags; /* flags: enum twinboot_handoff_flags */
+};
+
+/* All that the kernel is handed, in the arena; the last thing to be taken from it. Returns the handoff's virtual
+   address; `gdt` gets that of the GDT that the kernel enters with. */
+uint64_t handoff_make(struct boot *boot, uint64_t *gdt);
+
+/* Where the `index`th CPU's stack ends, in the loader's window; the boot CPU's index is 0. */
+static inline uint64_t stack_top(const struct boot *boot, uint32_t index)
+{
+	uint64_t stride = PAGE_SIZE + boot->stack_size; /* a guard page below each */
+	return LOADER_WINDOW_BASE + PAGE_SIZE + (index + 1) * stride;
+}
+
+/* enter.S: position independent, since it also runs from its copy in the loader's window. */
+#define HIDDEN __attribute__((visibility("hidden"))) /* so that no global offset table is needed */
+HIDDEN extern const uint8_t enter_kernel_end[];
+struct enter {
+	uint64_t bridge_cr3; /* tables that map this code both where it lies and at its copy */
+	uint64_t copy;       /* virtual address of the copy of enter_kernel */
+	uint64_t final_cr3;
+	uint64_t efer;
+	uint64_t gdt;   /* virtual, three descriptors */
+	uint64_t stack; /* RSP at the kernel's entry; 8 bytes of 0 lie there, as the return address */
+	uint64_t entry, argument;
+};
+_Static_assert(sizeof(struct enter) == 64, "enter.S knows the offsets");
+HIDDEN _Noreturn void enter_kernel(const struct enter *enter);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What this processor can do and knows: features, time, chance. */
+#include "core.h"
+#include "cpu.h"
+#include "port.h"
+
+#include <cpuid.h>
+
+/* CPUID leaves whose bits <cpuid.h> does not name for every compiler. */
+#define LEAF1_ECX_RDRAND    (1u << 30)
+#define LEAF1_ECX_X2APIC    (1u << 21)
+#define LEAF1_ECX_GUEST     (1u << 31) /* a hypervisor is present */
+#define LEAF1_EDX_PAT       (1u << 16)
+#define LEAF7_EBX_RDSEED    (1u << 18)
+#define LEAF7_ECX_LA57      (1u << 16)
+#define EXTENDED1_EDX_NX    (1u << 20)
+#define EXTENDED1_EDX_1GIB  (1u << 26)
+#define HYPERVISOR_LEAF     0x40000000u
+#define HYPERVISOR_LEAF_TSC 0x40000010u /* EAX: TSC kHz (VMware's interface, KVM gives it too) */
+
+struct cpuid {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+static struct cpuid cpuid(uint32_t leaf)
+{
+	struct cpuid r;
+	__cpuid_count(leaf, 0, r.eax, r.ebx, r.ecx, r.edx);
+	return r;
+}
+
+static struct cpuid basic_leaf(uint32_t leaf)
+{
+	return cpuid(0).eax >= leaf ? cpuid(leaf) : (struct cpuid){0, 0, 0, 0};
+}
+
+static struct cpuid extended_leaf(uint32_t leaf)
+{
+	return cpuid(0x80000000u).eax >= leaf ? cpuid(leaf) : (struct cpuid){0, 0, 0, 0};
+}
+
+void cpu_identify(struct cpu *cpu)
+{
+	struct cpuid one = basic_leaf(1), seven = basic_leaf(7), extended = extended_leaf(0x80000001u);
+	uint32_t bits = extended_leaf(0x80000008u).eax & 0xff;
+	cpu->pat = (one.edx & LEAF1_EDX_PAT) != 0;
+	cpu->x2apic = (one.ecx & LEAF1_ECX_X2APIC) != 0;
+	cpu->level5 = (seven.ecx & LEAF7_ECX_LA57) != 0;
+	cpu->nx = (extended.edx & EXTENDED1_EDX_NX) != 0;
+	cpu->huge_pages = (extended.edx & EXTENDED1_EDX_1GIB) != 0;
+	cpu->physical_bits = bits != 0 ? bits : 36; /* Intel SDM 3A 4.1.4: without the leaf, 36 */
+}
+
+/* The 64-bit forms only: narrower RDRAND and RDSEED are doubtful on unpatched Zen 5. */
+#define TRIES 16
+
+__attribute__((target("rdrnd"))) static int rdrand(uint64_t *value)
+{
+	unsigned long long got;
+	for (int i = 0; i < TRIES; i++)
+		if (__builtin_ia32_rdrand64_step(&got)) {
+			*value = got;
+			return 1;
+		}
+	return 0;
+}
+
+__attribute__((target("rdseed"))) static int rdseed(uint64_t *value)
+{
+	unsigned long long got;
+	for (int i = 0; i < TRIES; i++)
+		if (__builtin_ia32_rdseed_di_step(&got)) {
+			*value = got;
+			return 1;
+		}
+	return 0;
+}
+
+/* splitmix64's finaliser (Steele, Lea, Flood 2014): spreads each input bit over the whole word. */
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return x ^ (x >> 31);
+}
+
+/* The low bits of the time that a port read takes. Weak, and named as such. */
+static uint64_t jitter(void)
+{
+	uint64_t pool = __builtin_ia32_rdtsc();
+	for (int i = 0; i < 64; i++) {
+		in8(COM_LINE_STATUS);
+		pool = mix(pool + UINT64_C(0x9e3779b97f4a7c15)) ^ __builtin_ia32_rdtsc();
+	}
+	return pool;
+}
+
+uint32_t cpu_entropy(uint8_t bytes[32], uint32_t sources)
+{
+	int has_rdrand = (basic_leaf(1).ecx & LEAF1_ECX_RDRAND) != 0;
+	int has_rdseed = (basic_leaf(7).ebx & LEAF7_EBX_RDSEED) != 0;
+	uint64_t words[4] = {0, 0, 0, 0};
+	for (int i = 0; i < 4; i++) {
+		uint64_t value;
+		if (has_rdseed && rdseed(&value)) {
+			words[i] ^= value;
+			sources |= TWINBOOT_ENTROPY_RDSEED;
+		}
+		if (has_rdrand && rdrand(&value)) {
+			words[i] ^= mix(value);
+			sources |= TWINBOOT_ENTROPY_RDRAND;
+		}
+	}
+	if (sources == 0) {
+		sources = TWINBOOT_ENTROPY_JITTER;
+		for (int i = 0; i < 4; i++)
+			words[i] = jitter();
+	}
+	for (int i = 0; i < 32; i++)
+		bytes[i] ^= (uint8_t)(words[i / 8] >> (8 * (i % 8)));
+	return sources;
+}
+
+int cpu_tsc_hz(const struct machine *machine, uint64_t *hz)
+{
+	/* 15h counts only if complete: some Intel parts leave ECX, the crystal's frequency, 0. */
+	struct cpuid crystal = basic_leaf(0x15);
+	if (crystal.eax != 0 && crystal.ebx != 0 && crystal.ecx != 0) {
+		*hz = (uint64_t)crystal.ecx * crystal.ebx / crystal.eax;
+		return TWINBOOT_TSC_CPUID_15H;
+	}
+	if ((basic_leaf(1).ecx & LEAF1_ECX_GUEST) && cpuid(HYPERVISOR_LEAF).eax >= HYPERVISOR_LEAF_TSC &&
+	    cpuid(HYPERVISOR_LEAF_TSC).eax != 0) {
+		*hz = (uint64_t)cpuid(HYPERVISOR_LEAF_TSC).eax * 1000;
+		return TWINBOOT_TSC_HYPERVISOR;
+	}
+	if (acpi_pm_timer_tsc_hz(machine, hz))
+		return TWINBOOT_TSC_PM_TIMER;
+	*hz = (uint64_t)(basic_leaf(0x16).eax & 0xffff) * 1000000;
+	return *hz != 0 ? TWINBOOT_TSC_CPUID_16H : TWINBOOT_TSC_UNKNOWN;
+}
+
+/* The 8259A pair (Intel 8259A; ports as on the IBM AT) and the local APIC's own timer, so that the first STI brings
+   no interrupt that the kernel never asked for. OVMF leaves its timer running. */
+#define PIC1_MASK      0x21
+#define PIC2_MASK      0xa1
+#define ALL_MASKED     0xff
+#define APIC_ENABLED   (1u << 11) /* in IA32_APIC_BASE */
+#define APIC_X2_MODE   (1u << 10)
+#define APIC_ADDRESS   UINT64_C(0x000ffffffffff000)
+#define APIC_LVT_TIMER 0x320
+#define APIC_MASKED    (1u << 16)
+#define MSR_X2APIC     0x800 /* + register offset / 16 */
+
+void cpu_quiet_interrupts(void)
+{
+	out8(PIC1_MASK, ALL_MASKED);
+	out8(PIC2_MASK, ALL_MASKED);
+	uint64_t base = rdmsr(MSR_APIC_BASE);
+	if (!(base & APIC_ENABLED))
+		return;
+	if (base & APIC_X2_MODE)
+		wrmsr(MSR_X2APIC + APIC_LVT_TIMER / 16, APIC_MASKED);
+	else
+		*(volatile uint32_t *)at((base & APIC_ADDRESS) + APIC_LVT_TIMER) = APIC_MASKED;
+}

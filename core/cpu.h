@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Registers and instructions that C has no words for (Intel SDM volumes 2 and 4). */
+#ifndef CPU_H
+#define CPU_H
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+#endif
+
+#define MSR_APIC_BASE 0x1b
+#define MSR_PAT       0x277
+#define MSR_EFER      0xc0000080
+
+#define EFER_LME (1u << 8)
+#define EFER_LMA (1u << 10)
+#define EFER_NXE (1u << 11)
+
+#define CR0_PE (1u << 0)
+#define CR0_MP (1u << 1)
+#define CR0_ET (1u << 4)
+#define CR0_NE (1u << 5)
+#define CR0_WP (1u << 16)
+#define CR0_PG (1u << 31)
+
+#define CR4_PAE        (1u << 5)
+#define CR4_OSFXSR     (1u << 9)
+#define CR4_OSXMMEXCPT (1u << 10)
+#define CR4_LA57       (1u << 12)
+
+/* The state that every CPU enters the kernel with. SSE is on: compilers use it unless told not to. */
+#define KERNEL_CR0 (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG)
+#define KERNEL_CR4 (CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT)
+
+/* Page attributes: entries 0 to 3 as after reset (WB, WT, UC-, UC), then WP, WC, UC-, UC. */
+#define KERNEL_PAT_LOW  0x00070406u
+#define KERNEL_PAT_HIGH 0x00070105u
+
+/* Selectors of the GDT that the kernel enters with. */
+#define KERNEL_CS 0x08
+#define KERNEL_DS 0x10
+
+#ifndef __ASSEMBLER__
+static inline uint64_t rdmsr(uint32_t msr)
+{
+	uint32_t low, high;
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return (uint64_t)high << 32 | low;
+}
+
+static inline void wrmsr(uint32_t msr, uint64_t value)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+#endif
+
+#endif

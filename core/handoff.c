@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Turns what the loader knows into what the contract promises. */
+#include "core.h"
+#include "cpu.h"
+#include "version.h"
+
+#include <string.h>
+
+/* One piece of memory for everything of fixed size. */
+struct block {
+	struct twinboot_handoff handoff;
+	struct twinboot_framebuffer framebuffer;
+	struct twinboot_module modules[PAYLOAD_MODULES_MAX];
+	uint64_t gdt[3];
+	uint8_t edid[128];
+	uint8_t device_path[MACHINE_DEVICE_PATH_MAX];
+	char firmware[MACHINE_FIRMWARE_NAME_MAX];
+	char loader[32];
+	char log[8];
+};
+
+/* Intel SDM 3A 3.4.5: flat, present, accessed already so that the CPU never writes to them. */
+#define GDT_CODE64 UINT64_C(0x00af9b000000ffff)
+#define GDT_DATA   UINT64_C(0x00cf93000000ffff)
+
+static void *virtual(const struct boot *boot, const void *identity)
+{
+	return at(boot->direct_map_base + (uintptr_t)identity);
+}
+
+static void describe_kernel(const struct boot *boot, struct twinboot_handoff *handoff)
+{
+	const struct kernel *kernel = &boot->kernel;
+	const char *strings = (const char *)kernel->info;
+	handoff->kernel_virt = kernel->virt;
+	handoff->kernel_phys = kernel->phys;
+	handoff->kernel_size = kernel->size;
+	handoff->kernel_slide = kernel->virt - kernel->linked;
+	handoff->kernel_entry = kernel->entry;
+	memcpy(handoff->kernel_sha256, kernel->info->kernel_sha256, sizeof(handoff->kernel_sha256));
+	handoff->command_line = virtual(boot, strings + kernel->info->command_line);
+}
+
+static void describe_modules(const struct boot *boot, struct block *block)
+{
+	const struct payload_info *info = boot->kernel.info;
+	const char *base = (const char *)info;
+	for (uint32_t i = 0; i < info->module_count; i++) {
+		const struct payload_module *module = &info->modules[i];
+		block->modules[i] = (struct twinboot_module){
+			.data = virtual(boot, base + module->data),
+			.data_phys = boot->machine->modules + module->data,
+			.size = module->size,
+			.name = virtual(boot, base + module->name),
+			.arguments = virtual(boot, base + module->arguments),
+		};
+	}
+	block->handoff.module_count = info->module_count;
+	if (info->module_count > 0)
+		block->handoff.modules = virtual(boot, block->modules);
+}
+
+static void describe_framebuffer(const struct boot *boot, struct block *block)
+{
+	const struct machine_framebuffer *from = &boot->machine->framebuffer;
+	if (from->base == 0)
+		return;
+	struct twinboot_framebuffer *to = &block->framebuffer;
+	*to = (struct twinboot_framebuffer){
+		.base = at(boot->direct_map_base + from->base),
+		.base_phys = from->base,
+		.size = from->size,
+		.width = from->width,
+		.height = from->height,
+		.pitch = from->pitch,
+		.bits_per_pixel = from->bits_per_pixel,
+		.red_size = from->red_size,
+		.red_shift = from->red_shift,
+		.green_size = from->green_size,
+		.green_shift = from->green_shift,
+		.blue_size = from->blue_size,
+		.blue_shift = from->blue_shift,
+	};
+	if (from->edid_size != 0) {
+		memcpy(block->edid, from->edid, sizeof(block->edid));
+		to->edid = virtual(boot, block->edid);
+		to->edid_size = sizeof(block->edid);
+	}
+	block->handoff.framebuffer = virtual(boot, to);
+}
+
+static void describe_firmware(const struct boot *boot, struct block *block)
+{
+	struct machine *machine = boot->machine;
+	struct twinboot_handoff *handoff = &block->handoff;
+	memcpy(block->firmware, machine->firmware, sizeof(block->firmware));
+	handoff->firmware_type = machine->firmware_type;
+	handoff->firmware = virtual(boot, block->firmware);
+	handoff->firmware_revision = machine->firmware_revision;
+	handoff->uefi_revision = machine->uefi_revision;
+	handoff->rsdp_phys = machine->rsdp;
+	handoff->smbios2_phys = machine->smbios2;
+	handoff->smbios3_phys = machine->smbios3;
+	handoff->efi_system_table_phys = machine->efi_system_table;
+	if (machine->efi_memory_map != 0)
+		handoff->efi_memory_map = at(boot->direct_map_base + machine->efi_memory_map);
+	handoff->efi_memory_map_size = machine->efi_memory_map_size;
+	handoff->efi_descriptor_size = machine->efi_descriptor_size;
+	handoff->efi_descriptor_version = machine->efi_descriptor_version;
+	handoff->boot_device_type = machine->boot_device_type;
+	handoff->boot_drive = machine->boot_drive;
+	if (machine->device_path_size != 0) {
+		memcpy(block->device_path, machine->device_path, machine->device_path_size);
+		handoff->boot_device_path = virtual(boot, block->device_path);
+	}
+}
+
+/* The map comes last: by now everything is taken that will be. */
+static void describe_memory(struct boot *boot, struct twinboot_handoff *handoff)
+{
+	struct machine *machine = boot->machine;
+	struct memory *memory = &boot->memory;
+	uint64_t rows_max = 2 * (uint64_t)(machine->region_count + 1) + 1;
+	struct twinboot_region *rows = memory_take(memory, rows_max * sizeof(*rows));
+	memory_add(machine, memory->arena_next, memory->arena_top - memory->arena_next, TWINBOOT_MEMORY_LOADER);
+	handoff->memory_map_count =
+		memory_normalise(at(machine->regions), machine->region_count, at(machine->scratch), rows);
+	handoff->memory_map = virtual(boot, rows);
+	handoff->direct_map_base = boot->direct_map_base;
+	handoff->direct_map_size = boot->direct_map_size;
+}
+
+uint64_t handoff_make(struct boot *boot, uint64_t *gdt)
+{
+	struct machine *machine = boot->machine;
+	struct block *block = memory_take(&boot->memory, sizeof(*block));
+	struct twinboot_handoff *handoff = &block->handoff;
+
+	handoff->magic = TWINBOOT_MAGIC;
+	handoff->version = TWINBOOT_CONTRACT_VERSION;
+	handoff->size = sizeof(*handoff);
+	handoff->flags = boot->flags;
+	memcpy(block->loader, TWINBOOT_LOADER_NAME, sizeof(TWINBOOT_LOADER_NAME));
+	handoff->loader = virtual(boot, block->loader);
+	handoff->log = virtual(boot, block->log);
+	describe_firmware(boot, block);
+	describe_kernel(boot, handoff);
+	describe_modules(boot, block);
+	describe_framebuffer(boot, block);
+	handoff->stack_size = boot->stack_size;
+	handoff->stack_top = stack_top(boot, 0);
+	handoff->wall_clock = machine->wall_clock;
+	handoff->tsc_source = (uint32_t)cpu_tsc_hz(machine, &handoff->tsc_hz);
+	memcpy(handoff->entropy, machine->entropy, sizeof(handoff->entropy));
+	handoff->entropy_source = cpu_entropy(handoff->entropy, machine->entropy_source);
+
+	block->gdt[KERNEL_CS / 8] = GDT_CODE64;
+	block->gdt[KERNEL_DS / 8] = GDT_DATA;
+	*gdt = (uintptr_t)virtual(boot, block->gdt);
+	describe_memory(boot, handoff);
+	handoff->tsc_loader_entry = machine->tsc_entry;
+	handoff->tsc_payload_ready = machine->tsc_payload_ready;
+	handoff->tsc_handoff = __builtin_ia32_rdtsc();
+	return (uintptr_t)virtual(boot, handoff);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * finish IN OUT: what objcopy cannot do to a PE image (Microsoft PE/COFF specification, 2 to 4).
+ *
+ *   - sets NX_COMPAT: the image never executes data nor writes to code
+ *   - cuts trailing zeros off each section's raw data; firmware fills up to VirtualSize (a large .bss needs no file)
+ *   - makes the sizes of .reloc and of its directory agree, for shim
+ *   - refuses an image that strict firmware or signing would refuse
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MZ_PE_OFFSET       0x3c
+#define MACHINE_AMD64      0x8664
+#define PE32_PLUS          0x20b
+#define NX_COMPAT          0x0100
+#define PAGE               4096u
+#define RELOC_DIRECTORY    5
+#define SECTION_EXECUTE    0x20000000u
+#define SECTION_WRITE      0x80000000u
+
+struct coff_header {
+	uint8_t signature[4];
+	uint16_t machine, sections;
+	uint32_t timestamp, symbols, symbol_count;
+	uint16_t optional_size, characteristics;
+};
+_Static_assert(sizeof(struct coff_header) == 24, "PE/COFF 3.3");
+
+struct __attribute__((packed)) optional_header {
+	uint16_t magic;
+	uint8_t linker_major, linker_minor;
+	uint32_t code_size, data_size, bss_size, entry, code_base;
+	uint64_t image_base;
+	uint32_t section_alignment, file_alignment;
+	uint16_t versions[6];
+	uint32_t reserved, image_size, headers_size, checksum;
+	uint16_t subsystem, dll_characteristics;
+	uint64_t stack_reserve, stack_commit, heap_reserve, heap_commit;
+	uint32_t loader_flags, directory_count;
+	struct {
+		uint32_t address, size;
+	} directories[16];
+};
+_Static_assert(sizeof(struct optional_header) == 240, "PE/COFF 3.4, PE32+");
+
+struct section_header {
+	char name[8];
+	uint32_t virtual_size, address, raw_size, raw_offset;
+	uint32_t relocations, line_numbers;
+	uint16_t relocation_count, line_number_count;
+	uint32_t characteristics;
+};
+_Static_assert(sizeof(struct section_header) == 40, "PE/COFF 4");
+
+static const char *output_name;
+
+static _Noreturn void die(const char *file, const char *fact)
+{
+	fprintf(stderr, "finish: %s: %s\n", file, fact);
+	if (output_name != NULL)
+		remove(output_name);
+	exit(1);
+}
+
+static uint8_t *read_file(const char *name, size_t *size)
+{
+	FILE *file = fopen(name, "rb");
+	if (file == NULL || fseek(file, 0, SEEK_END) != 0)
+		die(name, strerror(errno));
+	long length = ftell(file);
+	rewind(file);
+	uint8_t *bytes = length > 0 ? malloc((size_t)length) : NULL;
+	if (bytes == NULL || fread(bytes, 1, (size_t)length, file) != (size_t)length)
+		die(name, "cannot be read");
+	fclose(file);
+	*size = (size_t)length;
+	return bytes;
+}
+
+static uint32_t round_up(uint32_t value)
+{
+	return (value + PAGE - 1) & ~(PAGE - 1);
+}
+
+static uint32_t without_trailing_zeros(const uint8_t *bytes, uint32_t size)
+{
+	while (size > 0 && bytes[size - 1] == 0)
+		size--;
+	return size;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		die("usage", "finish IN OUT");
+	size_t size;
+	uint8_t *in = read_file(argv[1], &size);
+	uint32_t pe = 0;
+	if (size >= PAGE)
+		memcpy(&pe, in + MZ_PE_OFFSET, sizeof(pe));
+	if (pe == 0 || pe > PAGE / 2 || memcmp(in + pe, "PE\0\0", 4) != 0)
+		die(argv[1], "not the PE image that objcopy makes");
+	struct coff_header *coff = (struct coff_header *)(in + pe);
+	struct optional_header *optional = (struct optional_header *)(coff + 1);
+	struct section_header *sections = (struct section_header *)((uint8_t *)optional + coff->optional_size);
+	if (coff->machine != MACHINE_AMD64 || optional->magic != PE32_PLUS ||
+	    (uint8_t *)(sections + coff->sections) > in + PAGE || optional->section_alignment != PAGE ||
+	    optional->file_alignment != PAGE)
+		die(argv[1], "not a PE32+ image for x86-64 with 4096-byte alignment");
+
+	FILE *out = fopen(argv[2], "wb");
+	if (out == NULL)
+		die(argv[2], strerror(errno));
+	output_name = argv[2];
+	uint32_t next_address = PAGE, next_offset = PAGE;
+	for (int i = 0; i < coff->sections; i++) {
+		struct section_header *s = &sections[i];
+		if (s->raw_offset > size || s->raw_size > size - s->raw_offset)
+			die(argv[1], "a section lies outside of the file");
+		if (s->address != next_address)
+			die(argv[1], "a gap between sections: every section of linker/efi.ld must be copied");
+		if ((s->characteristics & SECTION_EXECUTE) && (s->characteristics & SECTION_WRITE))
+			die(argv[1], "a section is both writable and executable");
+		const uint8_t *bytes = in + s->raw_offset;
+		uint32_t held = s->raw_size < s->virtual_size ? s->raw_size : s->virtual_size;
+		uint32_t stored = without_trailing_zeros(bytes, held);
+		next_address = round_up(s->address + s->virtual_size);
+		s->raw_size = round_up(stored);
+		s->raw_offset = s->raw_size != 0 ? next_offset : 0;
+		if (fseek(out, next_offset, SEEK_SET) != 0 || fwrite(bytes, 1, stored, out) != stored)
+			die(argv[2], "cannot be written");
+		next_offset += s->raw_size;
+		if (strncmp(s->name, ".reloc", sizeof(s->name)) == 0) {
+			optional->directories[RELOC_DIRECTORY].address = s->address;
+			optional->directories[RELOC_DIRECTORY].size = s->virtual_size;
+		}
+	}
+	optional->dll_characteristics |= NX_COMPAT;
+	optional->image_size = next_address;
+	optional->headers_size = PAGE;
+	optional->data_size = next_offset - PAGE - optional->code_size;
+	if (fseek(out, 0, SEEK_SET) != 0 || fwrite(in, 1, PAGE, out) != PAGE || fflush(out) != 0 ||
+	    ftruncate(fileno(out), next_offset) != 0 || fclose(out) != 0) /* the last page is whole too */
+		die(argv[2], "cannot be written");
+	free(in);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the UEFI loader's own files tell each other. Firmware is called through its own pointers (ms_abi). */
+#ifndef FRONT_H
+#define FRONT_H
+
+#include <efi.h>
+#include <efilib.h>
+
+#include "../core/errors.h"
+#include "../core/machine.h"
+#include "../core/text.h"
+
+/* Set once by efi_main(). */
+extern EFI_SYSTEM_TABLE *st;
+extern EFI_BOOT_SERVICES *bs;
+
+static inline void *at(uint64_t physical)
+{
+	return (void *)(uintptr_t)physical; /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* Sets machine->error; returns 0. */
+int efi_fail(struct machine *machine, const char *format, ...);
+
+/* memory.c: each returns 0 with machine->error set if it fails. */
+int memory_buffers_allocate(struct machine *machine); /* for the map, regions and scratch */
+int memory_map_read(struct machine *machine, UINTN *key);
+int memory_for_core(struct machine *machine); /* what core_prepare() asked for */
+void memory_give_back(void);                  /* everything allocated here, if the boot does not go on */
+
+/* video.c: the mode that the kernel wishes, or none. */
+void video_set(struct machine *machine, const struct twinboot_needs *needs);
+
+/* tables.c */
+void tables_find(struct machine *machine);
+void identity_find(struct machine *machine, EFI_HANDLE image); /* firmware's name, loader's place, boot device */
+void chance_and_time(struct machine *machine);
+
+#endif

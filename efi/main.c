@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The UEFI front door, from the firmware's call to core. The firmware has put the payload into memory with the rest of this
+   image: nothing is read from any file. */
+#include "front.h"
+
+#include "../core/port.h"
+
+EFI_SYSTEM_TABLE *st;
+EFI_BOOT_SERVICES *bs;
+
+/* linker/efi.ld and the payload's archive. Hidden: found relative to RIP, without a relocation. */
+#define HIDDEN __attribute__((visibility("hidden")))
+HIDDEN extern uint8_t _kernel_start_addr[], _kernel_end_addr[], _modules_start_addr[], _modules_end_addr[];
+
+/* One PC wanted more than one try; eight have been enough for everyone. */
+#define EXIT_TRIES 8
+
+int efi_fail(struct machine *machine, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	text_vformat(machine->error, sizeof(machine->error), format, arguments);
+	va_end(arguments);
+	return 0;
+}
+
+/* Nothing may come between the two calls: printing or allocating makes the key stale. */
+static int exit_boot_services(struct machine *machine, EFI_HANDLE image)
+{
+	EFI_STATUS status = EFI_SUCCESS;
+	for (int i = 0; i < EXIT_TRIES; i++) {
+		UINTN key;
+		if (!memory_map_read(machine, &key))
+			return 0;
+		status = bs->ExitBootServices(image, key);
+		if (!EFI_ERROR(status))
+			return 1;
+	}
+	return efi_fail(machine, ERROR_EFI_EXIT, (uint64_t)EXIT_TRIES, (uint64_t)status);
+}
+
+/* Shown on the firmware's console and, since that may be a screen only, on COM1. Then back to the firmware. */
+static EFI_STATUS give_up(const struct machine *machine)
+{
+	CHAR16 wide[MACHINE_ERROR_MAX];
+	UINTN length = 0;
+	for (; machine->error[length] != 0; length++)
+		wide[length] = (CHAR16)machine->error[length];
+	wide[length] = 0;
+	if (machine->serial && serial_start()) {
+		serial_write("\r\ntwinboot: ");
+		serial_write(machine->error);
+		serial_write("\r\n");
+	}
+	if (st->ConOut != NULL) {
+		st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"\r\ntwinboot: ");
+		st->ConOut->OutputString(st->ConOut, wide);
+		st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"\r\n");
+	}
+	memory_give_back();
+	return EFI_ABORTED;
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
+{
+	static struct machine machine;
+	machine = (struct machine){.tsc_entry = __builtin_ia32_rdtsc()};
+	machine.tsc_payload_ready = machine.tsc_entry; /* the firmware has loaded it with us */
+	st = system_table;
+	bs = st->BootServices;
+	bs->SetWatchdogTimer(0, 0, 0, NULL);
+
+	machine.firmware_type = TWINBOOT_FIRMWARE_UEFI;
+	machine.serial = (uint32_t)serial_exists();
+	machine.mapped_limit = UINT64_MAX;
+	machine.kernel = (uintptr_t)_kernel_start_addr;
+	machine.kernel_size = (uint64_t)(_kernel_end_addr - _kernel_start_addr);
+	machine.modules = (uintptr_t)_modules_start_addr;
+	machine.modules_size = (uint64_t)(_modules_end_addr - _modules_start_addr);
+	identity_find(&machine, image);
+	tables_find(&machine);
+	chance_and_time(&machine);
+	const struct payload_info *info = at(machine.modules);
+	video_set(&machine, &info->needs);
+
+	UINTN key;
+	if (!memory_buffers_allocate(&machine) || !memory_map_read(&machine, &key) || !core_prepare(&machine) ||
+	    !memory_for_core(&machine))
+		return give_up(&machine);
+	bs->SetWatchdogTimer(0, 0, 0, NULL); /* a Lenovo's fired nine seconds later */
+	if (!exit_boot_services(&machine, image))
+		return give_up(&machine);
+	__asm__ volatile("cli");
+	if (machine.serial)
+		serial_start();
+	core_boot(&machine);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "front.h"
+
+/* The map may grow while it is being read and between tries to exit, when allocating is forbidden: eight entries of
+   slack proved few. */
+#define SLACK_ENTRIES 64
+
+/* UEFI 2.10, 7.2.3; not in every gnu-efi. */
+#define MEMORY_SPECIFIC_PURPOSE UINT64_C(0x40000)
+
+/* Everything here comes from AllocatePages, so that it can go back. */
+static struct {
+	EFI_PHYSICAL_ADDRESS base;
+	UINTN pages;
+} allocations[8];
+static UINTN allocation_count;
+
+static struct {
+	EFI_MEMORY_DESCRIPTOR *descriptors;
+	UINTN size; /* bytes of the buffer */
+} map;
+
+static EFI_STATUS allocate(EFI_ALLOCATE_TYPE how, uint64_t size, EFI_PHYSICAL_ADDRESS *base)
+{
+	UINTN pages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
+	EFI_STATUS status = bs->AllocatePages(how, EfiLoaderData, pages, base);
+	if (!EFI_ERROR(status)) {
+		allocations[allocation_count].base = *base;
+		allocations[allocation_count++].pages = pages;
+	}
+	return status;
+}
+
+void memory_give_back(void)
+{
+	while (allocation_count > 0) {
+		allocation_count--;
+		bs->FreePages(allocations[allocation_count].base, allocations[allocation_count].pages);
+	}
+}
+
+int memory_buffers_allocate(struct machine *machine)
+{
+	UINTN size = 0, key, descriptor_size = 0;
+	UINT32 version;
+	EFI_STATUS status = bs->GetMemoryMap(&size, NULL, &key, &descriptor_size, &version);
+	if (status != EFI_BUFFER_TOO_SMALL || descriptor_size < sizeof(EFI_MEMORY_DESCRIPTOR))
+		return efi_fail(machine, ERROR_EFI_MAP, (uint64_t)status);
+
+	UINTN entries = size / descriptor_size + SLACK_ENTRIES;
+	uint64_t regions = entries + MACHINE_EXTRA_REGIONS;
+	map.size = entries * descriptor_size;
+	machine->region_capacity = (uint32_t)regions;
+	machine->scratch_size = MACHINE_SCRATCH_SIZE(regions);
+	EFI_PHYSICAL_ADDRESS base;
+	status = allocate(AllocateAnyPages, map.size, &base);
+	if (EFI_ERROR(status))
+		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
+	map.descriptors = at(base);
+	machine->efi_memory_map = base;
+	status = allocate(AllocateAnyPages, regions * sizeof(struct twinboot_region), &machine->regions);
+	if (EFI_ERROR(status))
+		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
+	status = allocate(AllocateAnyPages, machine->scratch_size, &machine->scratch);
+	if (EFI_ERROR(status))
+		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
+	return 1;
+}
+
+/* UEFI 2.10, 7.2.1. Free memory is usable only if it can be cached and is not meant for some device. Boot services'
+   memory stays apart: some firmware leaves tables there, and devices may still write to it. */
+static uint32_t contract_type(const EFI_MEMORY_DESCRIPTOR *descriptor)
+{
+	switch (descriptor->Type) {
+	case EfiConventionalMemory:
+		return (descriptor->Attribute & EFI_MEMORY_WB) && !(descriptor->Attribute & MEMORY_SPECIFIC_PURPOSE)
+			       ? TWINBOOT_MEMORY_USABLE
+			       : TWINBOOT_MEMORY_RESERVED;
+	case EfiLoaderCode:
+	case EfiLoaderData:
+	case EfiBootServicesCode:
+	case EfiBootServicesData:
+		return TWINBOOT_MEMORY_LOADER;
+	case EfiRuntimeServicesCode:
+		return TWINBOOT_MEMORY_RUNTIME_CODE;
+	case EfiRuntimeServicesData:
+		return TWINBOOT_MEMORY_RUNTIME_DATA;
+	case EfiACPIReclaimMemory:
+		return TWINBOOT_MEMORY_ACPI_RECLAIMABLE;
+	case EfiACPIMemoryNVS:
+		return TWINBOOT_MEMORY_ACPI_NVS;
+	case EfiUnusableMemory:
+		return TWINBOOT_MEMORY_BAD;
+	default:
+		return TWINBOOT_MEMORY_RESERVED;
+	}
+}
+
+int memory_map_read(struct machine *machine, UINTN *key)
+{
+	UINTN size = map.size, descriptor_size;
+	UINT32 version;
+	EFI_STATUS status = bs->GetMemoryMap(&size, map.descriptors, key, &descriptor_size, &version);
+	if (EFI_ERROR(status))
+		return efi_fail(machine, ERROR_EFI_MAP, (uint64_t)status);
+	machine->efi_memory_map_size = size;
+	machine->efi_descriptor_size = (uint32_t)descriptor_size;
+	machine->efi_descriptor_version = version;
+
+	struct twinboot_region *rows = at(machine->regions);
+	machine->region_count = 0;
+	for (UINTN offset = 0; offset + descriptor_size <= size; offset += descriptor_size) {
+		const EFI_MEMORY_DESCRIPTOR *d = at(machine->efi_memory_map + offset);
+		/* A page count that wraps stands for all there is; core cuts it at the end of memory. */
+		uint64_t length = d->NumberOfPages > UINT64_MAX / PAGE_SIZE ? UINT64_MAX : d->NumberOfPages * PAGE_SIZE;
+		rows[machine->region_count++] =
+			(struct twinboot_region){d->PhysicalStart, length, contract_type(d), 0};
+	}
+	return 1;
+}
+
+int memory_for_core(struct machine *machine)
+{
+	EFI_PHYSICAL_ADDRESS base = FOUR_GIB - 1;
+	EFI_STATUS status = allocate(AllocateMaxAddress, machine->arena_needed, &base);
+	if (EFI_ERROR(status))
+		return efi_fail(machine, ERROR_OUT_OF_MEMORY, machine->arena_needed / 1024);
+	machine->arena = base;
+	/* A kernel that does not find its place will be mapped where it lies. */
+	base = machine->place_wanted;
+	if (machine->place_wanted_size != 0 &&
+	    !EFI_ERROR(allocate(AllocateAddress, machine->place_wanted_size, &base)))
+		machine->place = base;
+	return 1;
+}

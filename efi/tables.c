@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "front.h"
+
+#include "../core/date.h"
+
+static int same_guid(const EFI_GUID *a, const EFI_GUID *b)
+{
+	const uint64_t *x = (const uint64_t *)a, *y = (const uint64_t *)b;
+	return x[0] == y[0] && x[1] == y[1];
+}
+
+static int sums_to_zero(const uint8_t *bytes, uint32_t size)
+{
+	uint8_t sum = 0;
+	for (uint32_t i = 0; i < size; i++)
+		sum += bytes[i];
+	return sum == 0;
+}
+
+static int begins_with(const uint8_t *bytes, const char *signature)
+{
+	for (; *signature != 0; signature++, bytes++)
+		if (*bytes != (uint8_t)*signature)
+			return 0;
+	return 1;
+}
+
+/* One table after another: the ACPI 1.0 entry can precede the 2.0 one. */
+static const uint8_t *find(EFI_GUID guid, const char *signature)
+{
+	for (UINTN i = 0; i < st->NumberOfTableEntries; i++) {
+		const EFI_CONFIGURATION_TABLE *entry = &st->ConfigurationTable[i];
+		if (same_guid(&entry->VendorGuid, &guid) && entry->VendorTable != NULL &&
+		    begins_with(entry->VendorTable, signature))
+			return entry->VendorTable;
+	}
+	return NULL;
+}
+
+void tables_find(struct machine *machine)
+{
+	/* ACPI 6.5, 5.2.5.3; SMBIOS 3.7, 5.2: what is not covered by a good checksum does not exist. */
+	const uint32_t rsdp1_size = 20, rsdp2_size = 36, smbios2_length = 5, smbios3_length = 6;
+	const uint8_t *rsdp = find((EFI_GUID)ACPI_20_TABLE_GUID, "RSD PTR ");
+	if (rsdp == NULL || !sums_to_zero(rsdp, rsdp1_size) || !sums_to_zero(rsdp, rsdp2_size))
+		rsdp = find((EFI_GUID)ACPI_TABLE_GUID, "RSD PTR ");
+	if (rsdp != NULL && sums_to_zero(rsdp, rsdp1_size))
+		machine->rsdp = (uintptr_t)rsdp;
+	const uint8_t *smbios = find((EFI_GUID)SMBIOS_TABLE_GUID, "_SM_");
+	if (smbios != NULL && sums_to_zero(smbios, smbios[smbios2_length]))
+		machine->smbios2 = (uintptr_t)smbios;
+	smbios = find((EFI_GUID)SMBIOS3_TABLE_GUID, "_SM3_");
+	if (smbios != NULL && sums_to_zero(smbios, smbios[smbios3_length]))
+		machine->smbios3 = (uintptr_t)smbios;
+	machine->efi_system_table = (uintptr_t)st;
+}
+
+/* Bytes of a device path with its end node (UEFI 2.10, 10.3.1), 0 if it is longer than `max` or broken. */
+static uint32_t device_path_size(const uint8_t *path, uint32_t max)
+{
+	const uint8_t end_type = 0x7f, end_entire = 0xff;
+	for (uint32_t size = 0; size + 4 <= max;) {
+		const uint8_t *node = path + size;
+		uint32_t length = node[2] | (uint32_t)node[3] << 8;
+		if (length < 4)
+			return 0;
+		size += length;
+		if ((node[0] & end_type) == end_type && node[1] == end_entire)
+			return size <= max ? size : 0;
+	}
+	return 0;
+}
+
+void identity_find(struct machine *machine, EFI_HANDLE image)
+{
+	for (uint32_t i = 0; st->FirmwareVendor != NULL && st->FirmwareVendor[i] != 0; i++) {
+		if (i == MACHINE_FIRMWARE_NAME_MAX - 1)
+			break;
+		CHAR16 c = st->FirmwareVendor[i];
+		machine->firmware[i] = c >= ' ' && c <= '~' ? (char)c : '?';
+	}
+	machine->firmware_revision = st->FirmwareRevision;
+	machine->uefi_revision = st->Hdr.Revision;
+
+	EFI_GUID image_guid = EFI_LOADED_IMAGE_PROTOCOL_GUID, path_guid = EFI_DEVICE_PATH_PROTOCOL_GUID;
+	EFI_LOADED_IMAGE_PROTOCOL *loaded;
+	uint8_t *path;
+	if (EFI_ERROR(bs->HandleProtocol(image, &image_guid, (void **)&loaded)))
+		return;
+	machine->loader_base = (uintptr_t)loaded->ImageBase;
+	machine->loader_size = loaded->ImageSize;
+	if (loaded->DeviceHandle == NULL || EFI_ERROR(bs->HandleProtocol(loaded->DeviceHandle, &path_guid, (void **)&path)))
+		return;
+	machine->device_path_size = device_path_size(path, MACHINE_DEVICE_PATH_MAX);
+	if (machine->device_path_size != 0) {
+		bs->CopyMem(machine->device_path, path, machine->device_path_size);
+		machine->boot_device_type = TWINBOOT_BOOT_DEVICE_EFI_PATH;
+	}
+}
+
+void chance_and_time(struct machine *machine)
+{
+	EFI_GUID guid = EFI_RNG_PROTOCOL_GUID;
+	EFI_RNG_PROTOCOL *rng;
+	if (!EFI_ERROR(bs->LocateProtocol(&guid, NULL, (void **)&rng)) &&
+	    !EFI_ERROR(rng->GetRNG(rng, NULL, sizeof(machine->entropy), machine->entropy)))
+		machine->entropy_source = TWINBOOT_ENTROPY_EFI_RNG;
+
+	EFI_TIME time;
+	if (EFI_ERROR(st->RuntimeServices->GetTime(&time, NULL)))
+		return;
+	machine->wall_clock = date_to_seconds(time.Year, time.Month, time.Day, time.Hour, time.Minute, time.Second);
+	/* UEFI 2.10, 8.3: local time = UTC - TimeZone, in minutes. */
+	if (machine->wall_clock != 0 && time.TimeZone != EFI_UNSPECIFIED_TIMEZONE)
+		machine->wall_clock += (int64_t)time.TimeZone * 60;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The Graphics Output Protocol (UEFI 2.10, 12.9). */
+#include "front.h"
+
+#include "../core/mode.h"
+
+#define MODES_MAX 256
+
+struct gop {
+	EFI_GRAPHICS_OUTPUT_PROTOCOL *protocol;
+	EFI_HANDLE handle;
+};
+
+static int has_device_path(EFI_HANDLE handle)
+{
+	EFI_GUID guid = EFI_DEVICE_PATH_PROTOCOL_GUID;
+	void *path;
+	return !EFI_ERROR(bs->HandleProtocol(handle, &guid, &path));
+}
+
+/* A mode is of use if it can be drawn on: not "blt only". */
+static int is_linear(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info)
+{
+	return info->PixelFormat <= PixelBitMask;
+}
+
+/* Several handles are usual: the console splitter's own, and one for each adapter. Those with a device path are real; the
+   first of them that has a linear framebuffer, or could have one. */
+static struct gop find_gop(void)
+{
+	EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
+	struct gop found = {NULL, NULL};
+	EFI_HANDLE *handles;
+	UINTN count;
+	if (EFI_ERROR(bs->LocateHandleBuffer(ByProtocol, &guid, NULL, &count, &handles)))
+		return found;
+	for (UINTN i = 0; i < count; i++) {
+		EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
+		if (EFI_ERROR(bs->HandleProtocol(handles[i], &guid, (void **)&gop)) || gop->Mode == NULL)
+			continue;
+		if (found.protocol == NULL || (!has_device_path(found.handle) && has_device_path(handles[i])))
+			found = (struct gop){gop, handles[i]};
+	}
+	bs->FreePool(handles);
+	return found;
+}
+
+/* The first block of the display's EDID. The protocol can be there with size 0 or without data. */
+static int read_edid(EFI_HANDLE handle, uint8_t edid[EDID_SIZE])
+{
+	EFI_GUID guid = EFI_EDID_ACTIVE_PROTOCOL_GUID;
+	EFI_EDID_ACTIVE_PROTOCOL *protocol;
+	if (EFI_ERROR(bs->HandleProtocol(handle, &guid, (void **)&protocol)) || protocol->SizeOfEdid < EDID_SIZE ||
+	    protocol->Edid == NULL || !edid_is_valid(protocol->Edid))
+		return 0;
+	bs->CopyMem(edid, protocol->Edid, EDID_SIZE);
+	return 1;
+}
+
+/* A mask is one run of bits. */
+static void component(uint32_t mask, uint8_t *size, uint8_t *shift)
+{
+	*shift = mask != 0 ? (uint8_t)__builtin_ctz(mask) : 0;
+	*size = mask != 0 ? (uint8_t)(32 - __builtin_clz(mask) - *shift) : 0;
+}
+
+static void read_format(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info, struct machine_framebuffer *f)
+{
+	EFI_PIXEL_BITMASK mask = info->PixelInformation;
+	if (info->PixelFormat == PixelRedGreenBlueReserved8BitPerColor)
+		mask = (EFI_PIXEL_BITMASK){0x0000ff, 0x00ff00, 0xff0000, 0xff000000};
+	else if (info->PixelFormat == PixelBlueGreenRedReserved8BitPerColor)
+		mask = (EFI_PIXEL_BITMASK){0xff0000, 0x00ff00, 0x0000ff, 0xff000000};
+	uint32_t all = mask.RedMask | mask.GreenMask | mask.BlueMask | mask.ReservedMask;
+	f->bits_per_pixel = all != 0 ? 32 - (uint32_t)__builtin_clz(all) : 0;
+	component(mask.RedMask, &f->red_size, &f->red_shift);
+	component(mask.GreenMask, &f->green_size, &f->green_shift);
+	component(mask.BlueMask, &f->blue_size, &f->blue_shift);
+}
+
+static struct mode mode_of(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info, uint32_t id)
+{
+	struct machine_framebuffer f = {0};
+	read_format(info, &f);
+	return (struct mode){info->HorizontalResolution, info->VerticalResolution, f.bits_per_pixel, id};
+}
+
+static uint32_t list_modes(EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct mode *modes)
+{
+	uint32_t count = 0;
+	for (UINT32 i = 0; i < gop->Mode->MaxMode && count < MODES_MAX; i++) {
+		EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info;
+		UINTN size;
+		if (EFI_ERROR(gop->QueryMode(gop, i, &size, &info)))
+			continue;
+		if (is_linear(info))
+			modes[count++] = mode_of(info, i);
+		if (info != gop->Mode->Info) /* some firmware hands out the live one */
+			bs->FreePool(info);
+	}
+	return count;
+}
+
+/* Read after any SetMode: what QueryMode said of the pitch can be wrong (Apple). */
+static void read_framebuffer(const EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct machine_framebuffer *f)
+{
+	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info = gop->Mode->Info;
+	if (info == NULL || !is_linear(info) || gop->Mode->FrameBufferBase == 0)
+		return;
+	read_format(info, f);
+	uint32_t pixel_bytes = (f->bits_per_pixel + 7) / 8;
+	f->width = info->HorizontalResolution;
+	f->height = info->VerticalResolution;
+	f->pitch = info->PixelsPerScanLine * pixel_bytes;
+	uint64_t needed = (uint64_t)f->pitch * f->height;
+	if (f->bits_per_pixel < 15 || f->pitch < f->width * pixel_bytes || f->height == 0 ||
+	    gop->Mode->FrameBufferSize < needed)
+		return;
+	f->size = needed;
+	f->base = gop->Mode->FrameBufferBase;
+}
+
+void video_set(struct machine *machine, const struct twinboot_needs *needs)
+{
+	static struct mode modes[MODES_MAX];
+	struct machine_framebuffer *f = &machine->framebuffer;
+	struct gop found = find_gop();
+	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop = found.protocol;
+	if (gop == NULL)
+		return;
+	if (read_edid(found.handle, f->edid))
+		f->edid_size = EDID_SIZE;
+
+	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *now = gop->Mode->Info;
+	struct mode current = {0};
+	if (now != NULL && is_linear(now))
+		current = mode_of(now, gop->Mode->Mode);
+	uint32_t count = list_modes(gop, modes);
+	int choice;
+	/* A mode that cannot be set after all is struck from the list. Setting one clears the screen, so not without
+	   need. */
+	while ((choice = mode_choose(modes, count, needs, f->edid_size != 0 ? f->edid : NULL, &current)) >= 0) {
+		if (modes[choice].id == gop->Mode->Mode || !EFI_ERROR(gop->SetMode(gop, modes[choice].id)))
+			break;
+		modes[choice] = modes[--count];
+	}
+	read_framebuffer(gop, f);
+}

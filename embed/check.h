@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Whether the loaders can boot a kernel. Step 1 of the build. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include "elf.h"
+
+/* The payload lies below 4 GiB, and the loader, firmware and MMIO need the rest. */
+#define IMAGE_MIB_MAX     3072u
+#define IMAGE_MIB_DEFAULT 1024u
+
+/* Everything that would stop the kernel from booting, as far as its file tells. */
+bool check_kernel(const struct elf *elf, uint32_t image_mib, const struct report *report);
+/* What boots but is probably not meant. */
+void check_warn(const struct elf *elf, const struct report *report);
+
+/* Dynamic linking: only relative relocations, each into memory of the kernel. */
+bool check_dynamic(const struct elf *elf, const struct report *report);
+
+/* Whether the kernel leaves its address to the loader. */
+bool is_movable(const struct elf *elf);
+
+#endif

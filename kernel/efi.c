@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What only UEFI leaves behind: its system table, its memory map, and runtime services that can be called. */
+#include "kernel.h"
+#include "report.h"
+#include "cpu.h"
+
+struct efi_table_header {
+	uint64_t signature;
+	uint32_t revision, size, crc32, reserved;
+};
+
+struct efi_system_table {
+	struct efi_table_header header;
+	uint64_t vendor;
+	uint32_t firmware_revision, padding;
+	uint64_t consoles[6];
+	uint64_t runtime_services, boot_services;
+	uint64_t table_count, tables;
+};
+
+struct efi_descriptor {
+	uint32_t type, padding;
+	uint64_t physical, virtual, pages, attributes;
+};
+
+#define EFI_SYSTEM_TABLE_SIGNATURE     UINT64_C(0x5453595320494249) /* "IBI SYST" */
+#define EFI_RUNTIME_SERVICES_SIGNATURE UINT64_C(0x56524553544e5552) /* "RUNTSERV" */
+#define EFI_ATTRIBUTE_RUNTIME          (UINT64_C(1) << 63)
+
+enum efi_memory_type {
+	EFI_LOADER_CODE = 1,
+	EFI_RUNTIME_CODE = 5,
+	EFI_CONVENTIONAL = 7,
+};
+
+/* As in Ethernet; the header's own field counts as 0. */
+static uint32_t crc32_of(const struct efi_table_header *table)
+{
+	const uint8_t *bytes = (const uint8_t *)table;
+	uint32_t field = offsetof(struct efi_table_header, crc32), crc = UINT32_MAX;
+
+	for (uint32_t i = 0; i < table->size; i++) {
+		crc ^= i >= field && i < field + 4 ? 0 : bytes[i];
+		for (unsigned bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+	}
+	return ~crc;
+}
+
+static bool table_is_whole(const struct efi_table_header *table, uint64_t signature)
+{
+	return table->signature == signature && table->size >= sizeof(*table) && table->size <= PAGE &&
+	       crc32_of(table) == table->crc32;
+}
+
+static bool is_identity_mapped(const struct efi_descriptor *d)
+{
+	bool is_code = d->type == EFI_RUNTIME_CODE;
+
+	for (uint64_t at = d->physical; at < d->physical + d->pages * PAGE;) {
+		struct mapping m = mapping_of(at);
+		if (!m.present || m.physical != at || (is_code ? !m.executable : !m.writable))
+			return false;
+		at += m.left;
+	}
+	return true;
+}
+
+/* Memory that UEFI calls free or its own until the exit is in the kernel's map, page for page. */
+static bool is_accounted_for(const struct efi_descriptor *d)
+{
+	for (uint64_t page = 0; page < d->pages; page++)
+		if (memory_type(d->physical + page * PAGE, PAGE) == 0)
+			return false;
+	return true;
+}
+
+static void check_map(void)
+{
+	const uint8_t *at = handoff->efi_memory_map, *end = at + handoff->efi_memory_map_size;
+	uint64_t unmapped = 0, missing = 0, runtime = 0;
+
+	if (!check("efi_descriptor_size_is_sane",
+		   handoff->efi_descriptor_size >= sizeof(struct efi_descriptor) &&
+			   handoff->efi_descriptor_version,
+		   "%u, version %u", handoff->efi_descriptor_size, handoff->efi_descriptor_version))
+		return;
+	for (; at < end; at += handoff->efi_descriptor_size) {
+		const struct efi_descriptor *d = (const struct efi_descriptor *)at;
+		if (d->attributes & EFI_ATTRIBUTE_RUNTIME) {
+			runtime++;
+			if (!is_identity_mapped(d))
+				unmapped = d->physical;
+		}
+		if (d->type >= EFI_LOADER_CODE && d->type <= EFI_CONVENTIONAL && !is_accounted_for(d))
+			missing = d->physical;
+	}
+	fact("efi_runtime_regions", "%lu", runtime);
+	check("efi_runtime_is_identity_mapped", runtime && !unmapped, "not 0x%lx", unmapped);
+	check("efi_memory_is_accounted_for", !missing, "not 0x%lx", missing);
+}
+
+struct efi_time {
+	uint16_t year;
+	uint8_t month, day, hour, minute, second, padding;
+	uint32_t nanosecond;
+	int16_t time_zone;
+	uint8_t daylight, padding2;
+};
+
+struct efi_runtime_services {
+	struct efi_table_header header;
+	__attribute__((ms_abi)) uint64_t (*get_time)(struct efi_time *time, void *capabilities);
+};
+
+static struct efi_time firmware_time;
+static uint64_t status;
+
+static void get_time(uint64_t services)
+{
+	status = ((struct efi_runtime_services *)services)->get_time(&firmware_time, NULL);
+}
+
+/* The proof that runtime services can be called where they are: asks one what time it is. Firmware keeps data
+   that it writes to among its code, which is mapped read-only; a kernel that has not yet applied the memory
+   attributes table lifts write protection for the call. */
+static void check_call(uint64_t services)
+{
+	uint64_t cr0;
+
+	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0 & ~CR0_WP) : "memory");
+	bool faulted = fault_catch(get_time, services);
+
+	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0) : "memory");
+	if (faulted)
+		check("efi_runtime_call", false, "vector %lu, error code 0x%lx, rip 0x%lx, cr2 0x%lx",
+		      fault_caught.vector, fault_caught.error, fault_caught.rip, fault_caught.address);
+	else
+		check("efi_runtime_call", !status && firmware_time.year >= 2020, "status 0x%lx, year %u",
+		      status, firmware_time.year);
+}
+
+/* Each key is there on BIOS too, so that two transcripts have the same lines. */
+static void report_none(void)
+{
+	static const char *const keys[] = {
+		"efi_system_table",    "efi_runtime_services",           "efi_descriptor_size_is_sane",
+		"efi_runtime_regions", "efi_runtime_is_identity_mapped", "efi_memory_is_accounted_for",
+		"efi_runtime_call",
+	};
+
+	for (unsigned i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		fact(keys[i], "none");
+}
+
+void check_efi(void)
+{
+	const struct efi_system_table *table;
+
+	fact("efi_system_table_phys", "0x%lx", handoff->efi_system_table_phys);
+	fact("efi_memory_map_size", "%lu", handoff->efi_memory_map_size);
+	if (handoff->firmware_type != TWINBOOT_FIRMWARE_UEFI) {
+		report_none();
+		return;
+	}
+	table = direct_map(handoff->efi_system_table_phys);
+	bool is_whole = check("efi_system_table", table_is_whole(&table->header, EFI_SYSTEM_TABLE_SIGNATURE),
+			      "signature 0x%lx, CRC 0x%x", table->header.signature, table->header.crc32);
+
+	check("efi_runtime_services",
+	      is_whole && table_is_whole(direct_map(table->runtime_services), EFI_RUNTIME_SERVICES_SIGNATURE),
+	      "at 0x%lx", table->runtime_services);
+	check_map();
+	if (is_whole)
+		check_call(table->runtime_services);
+}

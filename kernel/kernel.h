@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the reference kernel's files know of each other. */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <twinboot.h>
+
+#define PAGE UINT64_C(4096)
+#define KIB  UINT64_C(1024)
+#define MIB  (KIB << 10)
+#define GIB  (MIB << 10)
+
+/* Valid once check_handoff() has found its magic and size right. */
+extern const struct twinboot_handoff *handoff;
+
+static inline void *direct_map(uint64_t physical)
+{
+	return (void *)(handoff->direct_map_base + physical);
+}
+
+/* entry.S: what RDI, RSP and RFLAGS are, noted before any compiled code runs. */
+_Noreturn void kernel_main(const struct twinboot_handoff *handoff);
+_Noreturn void cpu_main(uint64_t argument);
+_Noreturn void kernel_run(const struct twinboot_handoff *given, uint64_t rsp, uint64_t rflags);
+_Noreturn void cpu_run(uint64_t argument, uint64_t rsp, uint64_t rflags);
+
+/* main.c: draws the screen, ends the transcript and QEMU. */
+_Noreturn void kernel_end_run(void);
+
+/* string.c */
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+void *memset(void *to, int value, size_t size);
+void *memmove(void *to, const void *from, size_t size);
+int memcmp(const void *left, const void *right, size_t size);
+size_t string_length(const char *string);
+bool string_has_word(const char *string, const char *word);
+
+/* sha256.c */
+struct sha256 {
+	uint32_t state[8];
+	uint64_t size;
+	uint8_t block[64];
+};
+void sha256_begin(struct sha256 *hash);
+void sha256_add(struct sha256 *hash, const void *data, uint64_t size);
+void sha256_end(struct sha256 *hash, uint8_t digest[32]);
+
+/* image.c: linker/kernel.ld names these places. */
+extern const uint8_t kernel_start[], kernel_end[], text_start[], text_end[], rodata_start[], rodata_end[];
+extern const uint8_t data_start[], data_end[], bss_start[], bss_end[];
+
+struct segment {
+	uint32_t type;
+	uint32_t flags; /* SEGMENT_ */
+	uint64_t offset, virtual, physical, file_size, memory_size, alignment;
+};
+#define SEGMENT_LOAD       1
+#define SEGMENT_EXECUTABLE 1
+#define SEGMENT_WRITABLE   2
+/* The program headers that lie in the image itself. */
+const struct segment *image_segments(unsigned *count);
+void check_image_untouched(void);
+void check_image_place(void);
+
+/* handoff.c */
+bool check_handoff(const struct twinboot_handoff *given);
+void check_handoff_contents(void);
+void check_modules(void);
+
+/* registers.c */
+struct registers {
+	uint64_t rsp, rflags, return_address;
+	uint64_t cr0, cr3, cr4, efer, pat, apic_base, mtrrs;
+	uint32_t cs, ss, ds, es, fs, gs, apic_id;
+};
+struct registers registers_read(uint64_t rsp, uint64_t rflags);
+void check_registers(const struct registers *registers);
+
+/* clock.c */
+void check_clock(uint64_t tsc_now);
+void format_time(char *buffer, size_t size, int64_t seconds);
+
+/* memory.c */
+const char *memory_type_name(uint32_t type);
+/* The type of the one region in which the whole range lies, or 0. */
+uint32_t memory_type(uint64_t physical, uint64_t length);
+uint64_t memory_total(uint32_t type);
+void check_memory_map(void);
+void check_usable_memory(void);
+
+/* paging.c */
+struct mapping {
+	uint64_t physical;
+	uint64_t size; /* of the page or, if nothing is mapped, of the hole that one empty entry makes */
+	uint64_t left; /* bytes from here to its end */
+	bool present, writable, executable, user;
+	uint8_t cache; /* memory type from PAT: CACHE_ */
+};
+#define CACHE_WRITE_COMBINING 1
+#define CACHE_WRITE_BACK      6
+struct mapping mapping_of(uint64_t virtual);
+void check_paging(void);
+
+/* catch.S and faults.c */
+struct fault {
+	uint64_t vector, error, rip, address;
+};
+extern struct fault fault_caught;
+bool fault_catch(void (*action)(uint64_t), uint64_t argument);
+void faults_install(void);
+void check_faults(void);
+
+/* tables.c */
+void check_acpi(void);
+void check_smbios(void);
+/* Calls `visit` for each processor that the MADT lists as enabled. */
+void madt_processors(void (*visit)(uint32_t apic_id, uint32_t processor_id));
+
+/* efi.c */
+void check_efi(void);
+
+/* cpus.c */
+void check_cpus(const struct registers *boot_cpu);
+
+/* framebuffer.c and screen.c */
+void check_framebuffer(void);
+bool framebuffer_is_sane(void);
+void screen_place(void); /* says where the firmware's rectangle is */
+void screen_draw(void);
+
+#endif

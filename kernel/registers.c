@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The registers at entry, as the contract fixes them. */
+#include "kernel.h"
+#include "report.h"
+#include "cpu.h"
+
+/* CPUID's idea of this CPU's APIC ID: 32 bits where the CPU has them, else the first 8. */
+static uint32_t own_apic_id(void)
+{
+	struct cpuid topology = cpuid(0xb);
+
+	return topology.ebx ? topology.edx : cpuid(1).ebx >> 24;
+}
+
+/* One number for all MTRRs, to compare CPUs by. */
+static uint64_t mtrr_digest(void)
+{
+	static const uint16_t fixed[] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
+					 0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
+	uint64_t digest = 0;
+
+	if (!cpu_has_msrs_for_mtrr())
+		return 0;
+	uint64_t capabilities = rdmsr(MSR_MTRR_CAP);
+	unsigned variable = capabilities & 0xff;
+
+	digest = rdmsr(MSR_MTRR_DEF_TYPE);
+	for (unsigned i = 0; i < 2 * variable; i++)
+		digest = digest * 31 + rdmsr(MSR_MTRR_PHYS + i);
+	for (unsigned i = 0; capabilities >> 8 & 1 && i < sizeof(fixed) / sizeof(*fixed); i++)
+		digest = digest * 31 + rdmsr(fixed[i]);
+	return digest;
+}
+
+struct registers registers_read(uint64_t rsp, uint64_t rflags)
+{
+	struct registers r = {.rsp = rsp, .rflags = rflags, .return_address = *(const uint64_t *)rsp};
+
+	__asm__ volatile("mov %%cr0, %0" : "=r"(r.cr0));
+	__asm__ volatile("mov %%cr3, %0" : "=r"(r.cr3));
+	__asm__ volatile("mov %%cr4, %0" : "=r"(r.cr4));
+	__asm__ volatile("mov %%cs, %0" : "=r"(r.cs));
+	__asm__ volatile("mov %%ss, %0" : "=r"(r.ss));
+	__asm__ volatile("mov %%ds, %0" : "=r"(r.ds));
+	__asm__ volatile("mov %%es, %0" : "=r"(r.es));
+	__asm__ volatile("mov %%fs, %0" : "=r"(r.fs));
+	__asm__ volatile("mov %%gs, %0" : "=r"(r.gs));
+	r.efer = rdmsr(MSR_EFER);
+	r.pat = cpu_has_pat() ? rdmsr(MSR_PAT) : 0;
+	r.apic_base = rdmsr(MSR_APIC_BASE);
+	r.mtrrs = mtrr_digest();
+	r.apic_id = own_apic_id();
+	return r;
+}
+
+/* The descriptor's second half as LAR shows it, or 0 if the GDT has no such descriptor. */
+static uint32_t access_rights(uint32_t selector)
+{
+	uint32_t rights = 0;
+
+	__asm__("lar %1, %0\n\tjz 1f\n\txor %0, %0\n1:" : "=&r"(rights) : "r"(selector) : "cc");
+	return rights;
+}
+
+static void check_segments(const struct registers *r)
+{
+	uint32_t code = access_rights(r->cs), stack = access_rights(r->ss);
+
+	fact("selectors", "cs=0x%x ss=0x%x ds=0x%x es=0x%x fs=0x%x gs=0x%x", r->cs, r->ss, r->ds, r->es,
+	     r->fs, r->gs);
+	/* Present, privilege 0, code; 64-bit and not also 32-bit. */
+	check("cs_is_64_bit_code", (code & 0x60f800) == 0x209800, "access rights 0x%x", code);
+	/* Null, or present, privilege 0, writable data. */
+	check("ss_is_null_or_data", r->ss < 4 || (stack & 0xfa00) == 0x9200, "access rights 0x%x", stack);
+}
+
+static void check_control_registers(const struct registers *r)
+{
+	fact("cr0", "0x%lx", r->cr0);
+	fact("cr3", "0x%lx", r->cr3);
+	fact("cr4", "0x%lx", r->cr4);
+	fact("efer", "0x%lx", r->efer);
+	if (cpu_has_pat())
+		fact("pat", "0x%lx", r->pat);
+	fact("apic_base", "0x%lx", r->apic_base);
+
+	check("cr0_protected_and_paged", (r->cr0 & (CR0_PE | CR0_PG)) == (CR0_PE | CR0_PG), "cr0 0x%lx",
+	      r->cr0);
+	check("cr0_write_protect", r->cr0 & CR0_WP, "cr0 0x%lx", r->cr0);
+	check("cr0_caches_on", !(r->cr0 & (CR0_CD | CR0_NW)), "cr0 0x%lx", r->cr0);
+	check("cr3_is_set", r->cr3 != 0, "cr3 0x%lx", r->cr3);
+	check("cr4_pae", r->cr4 & CR4_PAE, "cr4 0x%lx", r->cr4);
+	check("cr4_la57_as_flagged", !(r->cr4 & CR4_LA57) == !(handoff->flags & TWINBOOT_LEVEL5_PAGING),
+	      "cr4 0x%lx, flags 0x%x", r->cr4, handoff->flags);
+	check("efer_long_mode", (r->efer & (EFER_LME | EFER_LMA)) == (EFER_LME | EFER_LMA), "efer 0x%lx",
+	      r->efer);
+	check("efer_nx_where_cpu_has_it", !(r->efer & EFER_NXE) == !cpu_has_nx(), "efer 0x%lx", r->efer);
+	check("efer_nx_as_flagged", !(r->efer & EFER_NXE) == !(handoff->flags & TWINBOOT_NX),
+	      "efer 0x%lx, flags 0x%x", r->efer, handoff->flags);
+}
+
+void check_registers(const struct registers *r)
+{
+	uint64_t stack_bottom = handoff->stack_top - handoff->stack_size;
+
+	/* The arithmetic flags are nobody's promise. */
+	fact("rflags", "0x%lx", r->rflags & ~UINT64_C(0x8d5));
+	check("interrupts_are_off", !(r->rflags & RFLAGS_IF), "rflags 0x%lx", r->rflags);
+	check("direction_flag_is_clear", !(r->rflags & RFLAGS_DF), "rflags 0x%lx", r->rflags);
+
+	fact("rsp", "0x%lx", r->rsp);
+	fact("stack_top", "0x%lx", handoff->stack_top);
+	fact("stack_size", "%u", handoff->stack_size);
+	check("rsp_as_after_a_call", r->rsp % 16 == 8, "rsp 0x%lx", r->rsp);
+	check("return_address_is_null", r->return_address == 0, "0x%lx", r->return_address);
+	check("rsp_in_own_stack", r->rsp >= stack_bottom && r->rsp < handoff->stack_top,
+	      "rsp 0x%lx, stack 0x%lx-0x%lx", r->rsp, stack_bottom, handoff->stack_top);
+	check("stack_size_as_agreed", handoff->stack_size == TWINBOOT_STACK_DEFAULT, "%u",
+	      handoff->stack_size);
+
+	check_segments(r);
+	check_control_registers(r);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The three ways between the worlds: from the boot sector's real mode to C in protected mode, from there to a BIOS
+ * service in real mode and back, and in the end to long mode.
+ */
+#include "../core/cpu.h"
+
+/* offsetof(struct machine, error); legacy/main.c asserts it */
+#define MACHINE_ERROR 1016
+
+#define CODE32 0x08
+#define DATA32 0x10
+#define CODE16 0x18
+#define DATA16 0x20
+#define CODE64 0x28
+
+	.section .loader.entry, "awx", @progbits
+	.code16
+	.globl loader_entry
+loader_entry:
+	cli
+	movzbl	%dl, %ebx
+	lgdtl	gdt_pointer
+	mov	%cr0, %eax
+	or	$CR0_PE, %al
+	mov	%eax, %cr0
+	ljmp	$CODE32, $1f
+	.code32
+1:	mov	$DATA32, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%eax, %ss
+	mov	%eax, %fs
+	mov	%eax, %gs
+	mov	$legacy_stack_top, %esp /* ESP, not SP: BIOSes leave rubbish in the upper half */
+	cld
+	mov	$legacy_bss_start, %edi
+	mov	$legacy_bss_dwords, %ecx
+	xor	%eax, %eax
+	rep stosl
+	push	%ebx
+	call	legacy_main /* never returns */
+
+/*
+ * void bios_call(uint32_t vector, struct bios_registers *registers)
+ *
+ * Calls a real-mode interrupt. The registers travel on the stack, which lies below 64 KiB and so is the same in both
+ * modes; all of them, since services destroy what they do not return. Interrupts are on only inside the service:
+ * E820 of VirtualBox 5.2 came back with IF set.
+ */
+	.globl bios_call
+bios_call:
+	pushal
+	mov	36(%esp), %eax /* vector */
+	mov	40(%esp), %esi
+	mov	%esp, saved_esp
+
+	/* For the service's IRET: flags, CS, IP. */
+	pushw	$0x0202 /* IF */
+	pushw	$0
+	pushw	$returned
+	/* For our LRET: the service itself, from the interrupt vector table at 0. */
+	pushl	(, %eax, 4)
+	sub	$32, %esp
+	mov	%esp, %edi
+	mov	$32 / 4, %ecx
+	rep movsl /* struct bios_registers, without its flags */
+
+	ljmp	$CODE16, $1f
+	.code16
+1:	mov	$DATA16, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%eax, %ss
+	mov	%eax, %fs
+	mov	%eax, %gs
+	mov	%cr0, %eax
+	and	$~CR0_PE, %al
+	mov	%eax, %cr0
+	ljmp	$0, $2f
+2:	xor	%eax, %eax
+	mov	%eax, %ds
+	mov	%eax, %ss
+	mov	%eax, %fs
+	mov	%eax, %gs
+	lidtl	real_mode_idt
+	popl	%edi
+	popl	%esi
+	popl	%ebp
+	popl	%ebx
+	popl	%edx
+	popl	%ecx
+	popl	%eax
+	popw	%es
+	popw	%ds
+	lretw
+
+returned:
+	cli
+	cld
+	pushfw
+	pushw	%ds
+	pushw	%es
+	pushl	%eax
+	pushl	%ecx
+	pushl	%edx
+	pushl	%ebx
+	pushl	%ebp
+	pushl	%esi
+	pushl	%edi
+	xor	%eax, %eax
+	mov	%eax, %ds
+	lgdtl	gdt_pointer
+	mov	%cr0, %eax
+	or	$CR0_PE, %al
+	mov	%eax, %cr0
+	ljmp	$CODE32, $3f
+	.code32
+3:	mov	$DATA32, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%eax, %ss
+	mov	%eax, %fs
+	mov	%eax, %gs
+	movzwl	%sp, %esi
+	mov	saved_esp, %esp
+	mov	40(%esp), %edi
+	mov	$36 / 4, %ecx
+	rep movsl
+	popal
+	ret
+
+/*
+ * void long_mode_enter(uint32_t page_tables, struct machine *machine)
+ *
+ * Long mode with the loader's own tables (Intel SDM 3A 10.8.5), then core.
+ */
+	.globl long_mode_enter
+long_mode_enter:
+	mov	4(%esp), %eax
+	mov	8(%esp), %ebx
+	mov	%eax, %cr3
+	mov	$KERNEL_CR4, %eax
+	mov	%eax, %cr4
+	mov	$MSR_EFER, %ecx
+	xor	%edx, %edx
+	mov	$EFER_LME, %eax
+	wrmsr
+	mov	$KERNEL_CR0, %eax
+	mov	%eax, %cr0
+	ljmp	$CODE64, $1f
+	.code64
+1:	mov	%ebx, %ebx /* the upper halves are undefined so far */
+	and	$-16, %rsp
+	mov	%ebx, %edi
+	call	core_prepare
+	mov	%ebx, %edi
+	test	%eax, %eax
+	jz	2f
+	call	core_boot
+2:	lea	MACHINE_ERROR(%rbx), %rsi
+	call	core_halt
+
+	.balign 8
+gdt:	.quad	0
+	.quad	0x00cf9b000000ffff /* 32-bit code, flat */
+	.quad	0x00cf93000000ffff /* data, flat */
+	.quad	0x00009b000000ffff /* 16-bit code, 64 KiB from 0: as real mode leaves its segments */
+	.quad	0x000093000000ffff /* data of the same kind */
+	.quad	0x00af9b000000ffff /* 64-bit code */
+gdt_end:
+gdt_pointer:
+	.word	gdt_end - gdt - 1
+	.long	gdt
+real_mode_idt:
+	.word	0x3ff
+	.long	0
+saved_esp:
+	.long	0
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads what the load table names, with INT 13h extensions (EDD-3), in the largest calls that BIOSes take. */
+#include "legacy.h"
+
+#include "load_table.h"
+
+#define BIOS_DISK        0x13
+#define DISK_RESET       0x00
+#define DISK_HAS_PACKETS 0x41
+#define DISK_READ_PACKET 0x42
+#define PACKETS_QUESTION 0x55aa
+#define PACKETS_ANSWER   0xaa55
+
+#define TRIES 3
+
+/* Phoenix BIOSes fail above 127 sectors a call; SeaBIOS reads 8 but not 64 of the larger ones. */
+#define SECTORS_A_CALL       127
+#define LARGE_SECTORS_A_CALL 8
+
+struct disk_packet {
+	uint8_t size, reserved;
+	uint16_t sectors;
+	uint16_t offset, segment;
+	uint64_t lba;
+};
+_Static_assert(sizeof(struct disk_packet) == 16, "EDD-3, table 7");
+
+/* Bit by bit: 512 bytes do not deserve a table. As core's crc32c(). */
+static uint32_t crc32c_small(const uint8_t *data, uint32_t size)
+{
+	uint32_t crc = UINT32_MAX;
+	for (; size > 0; size--) {
+		crc ^= *data++;
+		for (int bit = 0; bit < 8; bit++)
+			crc = (crc >> 1) ^ (crc & 1 ? 0x82f63b78u : 0);
+	}
+	return ~crc;
+}
+
+/* The load table came with the loader itself; what is said there is believed only if it adds up. */
+static const struct load_table *checked_table(void)
+{
+	extern uint8_t load_table[];
+	struct load_table *table = (struct load_table *)load_table;
+	uint32_t crc = table->crc32c;
+	table->crc32c = 0;
+	if (table->magic != LOAD_TABLE_MAGIC || table->version != LOAD_TABLE_VERSION ||
+	    crc32c_small(load_table, LOAD_TABLE_SIZE) != crc ||
+	    (table->sector_size != 512 && table->sector_size != 2048 && table->sector_size != 4096))
+		die(ERROR_LOAD_TABLE, UINT64_C(1));
+	return table;
+}
+
+static void require_packets(uint32_t drive)
+{
+	struct bios_registers r = {.eax = DISK_HAS_PACKETS << 8, .ebx = PACKETS_QUESTION, .edx = drive};
+	bios_call(BIOS_DISK, &r);
+	if (carry(&r) || (r.ebx & 0xffff) != PACKETS_ANSWER)
+		die(ERROR_NO_EDD, (uint64_t)drive);
+}
+
+/* Reads whole sectors into the bounce buffer. A read that fails once can succeed after a reset. */
+static void read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors)
+{
+	static struct disk_packet packet;
+	struct bios_registers r = {0};
+	for (int i = 0; i < TRIES; i++) {
+		packet = (struct disk_packet){
+			.size = sizeof(packet),
+			.sectors = (uint16_t)sectors,
+			.segment = segment_of(bounce_buffer), /* a multiple of 64 KiB: no read crosses one */
+			.lba = lba,
+		};
+		r = (struct bios_registers){
+			.eax = DISK_READ_PACKET << 8,
+			.edx = drive,
+			.ds = segment_of(&packet),
+			.esi = offset_of(&packet),
+		};
+		bios_call(BIOS_DISK, &r);
+		if (!carry(&r))
+			return;
+		struct bios_registers reset = {.eax = DISK_RESET << 8, .edx = drive};
+		bios_call(BIOS_DISK, &reset);
+	}
+	die(ERROR_DISK_READ, (uint64_t)drive, lba, (uint64_t)(r.eax >> 8 & 0xff));
+}
+
+static void copy_words(void *to, const void *from, uint32_t bytes)
+{
+	uint32_t words = (bytes + 3) / 4;
+	__asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
+static void clear_words(void *to, uint32_t bytes)
+{
+	uint32_t words = bytes / 4;
+	__asm__ volatile("rep stosl" : "+D"(to), "+c"(words) : "a"(0) : "memory");
+}
+
+/* `size` bytes of memory from `to` on: first what is stored, then zeros. Both are multiples of 4 where it
+   matters: `to` and `size` are whole pages. */
+static void load_part(const struct load_table *table, int part, uint32_t drive, uint8_t *to, uint32_t size)
+{
+	uint32_t sector_size = table->sector_size;
+	uint32_t call_max = sector_size == 512 ? SECTORS_A_CALL : LARGE_SECTORS_A_CALL;
+	uint64_t lba = table->parts[part].lba;
+	uint32_t stored = (uint32_t)table->parts[part].bytes;
+	if (table->parts[part].bytes > size)
+		die(ERROR_LOAD_TABLE, UINT64_C(1));
+	uint8_t *end = to + size;
+	while (stored > 0) {
+		uint32_t sectors = (stored + sector_size - 1) / sector_size;
+		if (sectors > call_max)
+			sectors = call_max;
+		read_sectors(drive, lba, sectors);
+		uint32_t bytes = sectors * sector_size < stored ? sectors * sector_size : stored;
+		copy_words(to, bounce_buffer, bytes);
+		lba += sectors;
+		to += bytes;
+		stored -= bytes;
+	}
+	to = (uint8_t *)(((uintptr_t)to + 3) & ~(uintptr_t)3);
+	clear_words(to, (uint32_t)(end - to));
+}
+
+void payload_load(struct machine *machine)
+{
+	const struct load_table *table = checked_table();
+	machine->kernel = (uintptr_t)_kernel_start_addr;
+	machine->kernel_size = (uintptr_t)_kernel_end_addr - (uintptr_t)_kernel_start_addr;
+	machine->modules = (uintptr_t)_modules_start_addr;
+	machine->modules_size = (uintptr_t)_modules_end_addr - (uintptr_t)_modules_start_addr;
+
+	uint64_t needed = machine->modules + machine->modules_size - machine->kernel;
+	uint64_t usable = memory_usable_from(machine, machine->kernel);
+	if (usable < needed)
+		die(ERROR_PAYLOAD_PLACE, needed / 1024, machine->kernel, usable / 1024);
+	require_packets(machine->boot_drive);
+	load_part(table, LOAD_KERNEL, machine->boot_drive, _kernel_start_addr, (uint32_t)machine->kernel_size);
+	load_part(table, LOAD_MODULES, machine->boot_drive, _modules_start_addr, (uint32_t)machine->modules_size);
+}

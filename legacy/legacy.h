@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the BIOS loader's own files tell each other. i686 code in flat protected mode. */
+#ifndef LEGACY_H
+#define LEGACY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../core/errors.h"
+#include "../core/machine.h"
+#include "../core/text.h"
+
+/* Laid out for bios_call.S. */
+struct bios_registers {
+	uint32_t edi, esi, ebp, ebx, edx, ecx, eax;
+	uint16_t es, ds;
+	uint16_t flags; /* out only */
+	uint16_t reserved;
+};
+_Static_assert(sizeof(struct bios_registers) == 36, "bios_call.S copies 36 bytes");
+
+#define FLAG_CARRY 1u
+
+/* bios_call.S: calls a real-mode interrupt; everything in `registers` goes in and comes out. */
+void bios_call(uint32_t vector, struct bios_registers *registers);
+
+/* bios_call.S: enters long mode on `page_tables` and hands the machine to core. */
+_Noreturn void long_mode_enter(uint32_t page_tables, struct machine *machine);
+
+static inline int carry(const struct bios_registers *registers)
+{
+	return (registers->flags & FLAG_CARRY) != 0;
+}
+
+/* Memory that the PC's architecture, not the linker, has put at `address`. */
+static inline void *fixed(uint32_t address)
+{
+	__asm__("" : "+r"(address)); /* the compiler takes small constants for null pointers */
+	return (void *)address;
+}
+
+/* Real-mode pointers. */
+static inline uint16_t segment_of(const void *p)
+{
+	return (uint16_t)((uintptr_t)p >> 4);
+}
+
+static inline uint16_t offset_of(const void *p)
+{
+	return (uint16_t)((uintptr_t)p & 15);
+}
+
+static inline void *far_pointer(uint16_t segment, uint16_t offset)
+{
+	return fixed(((uint32_t)segment << 4) + offset);
+}
+
+/* Shows code and sentence on COM1 and on the text screen, and halts. */
+_Noreturn void die(const char *format, ...);
+
+int a20_enable(void);                                  /* a20.c: 0 if it stays off */
+void memory_map_read(struct machine *machine);         /* memory.c */
+uint32_t base_memory_kib(void);
+uint64_t memory_usable_from(const struct machine *machine, uint64_t base);
+void payload_load(struct machine *machine);            /* disk.c */
+void tables_find(struct machine *machine);             /* tables.c */
+int64_t clock_read(void);                              /* clock.c: as twinboot_handoff.wall_clock */
+void video_set(struct machine *machine, const struct twinboot_needs *needs); /* video.c */
+
+/* linker/legacy.ld */
+extern uint8_t boot_sector[], legacy_end[], bounce_buffer[], bounce_buffer_end[];
+extern uint8_t _kernel_start_addr[], _kernel_end_addr[], _modules_start_addr[], _modules_end_addr[];
+
+#endif

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What all tests share: one lab, and the reference kernel's build and reports."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Iterator
+
+sys.dont_write_bytecode = True
+
+import pytest  # noqa: E402
+
+from lab import FIRMWARES, Build, Lab  # noqa: E402
+from probes import MissingTool  # noqa: E402
+from qemu import Result  # noqa: E402
+
+LAB = pytest.StashKey[Lab]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Starts the boots that the selected tests will ask for, in their order."""
+    if session.config.option.collectonly:
+        return
+    directory = tempfile.TemporaryDirectory(prefix="twinboot-tests-")
+    session.config.add_cleanup(directory.cleanup)
+    lab = session.config.stash[LAB] = Lab(Path(directory.name))
+    session.config.add_cleanup(lab.close)
+    for item in session.items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if "reports" in item.fixturenames:  # type: ignore[attr-defined]
+            for firmware in FIRMWARES:
+                lab.start("reference", firmware)
+        elif "booted" in item.fixturenames:  # type: ignore[attr-defined]
+            lab.start(parameters["kernel"], parameters["firmware"])
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest) -> Lab:
+    return request.config.stash[LAB]
+
+
+@pytest.fixture(scope="session")
+def reference(lab: Lab) -> Build:
+    """The default build, with the reference kernel."""
+    return lab.build("reference")
+
+
+@pytest.fixture(scope="session")
+def reports(lab: Lab) -> dict[str, Result]:
+    """The reference kernel's boot on each firmware."""
+    return {firmware: lab.boot("reference", firmware) for firmware in FIRMWARES}
+
+
+@pytest.fixture
+def booted(lab: Lab, kernel: str, firmware: str) -> Result:
+    """The boot of the parameters `kernel` and `firmware`."""
+    try:
+        return lab.boot(kernel, firmware)
+    except MissingTool as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A directory that is gone after the test: images are large, and pytest keeps its own for a while."""
+    with tempfile.TemporaryDirectory(prefix="twinboot-test-") as directory:
+        yield Path(directory)

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Readers for what the build makes: ELF64, ar archives, PE32+ and the MBR. Each reads only what tests ask."""
+
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Iterator
+
+PAGE = 4096
+
+
+def round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+# ELF64 (System V gABI, chapters 4 and 5).
+
+ET_REL, ET_EXEC, ET_DYN = 1, 2, 3
+PT_LOAD = 1
+PF_X, PF_W, PF_R = 1, 2, 4
+SHT_SYMTAB, SHT_RELA, SHT_NOBITS = 2, 4, 8
+
+
+@dataclass(frozen=True)
+class Segment:
+    type: int
+    flags: int
+    offset: int
+    vaddr: int
+    paddr: int
+    filesz: int
+    memsz: int
+    align: int
+
+
+@dataclass(frozen=True)
+class Section:
+    name: str
+    type: int
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int
+    info: int
+
+
+@dataclass(frozen=True)
+class Symbol:
+    name: str
+    value: int
+    section: int  # index; 0xfff1 is SHN_ABS
+
+
+@dataclass(frozen=True)
+class Relocation:
+    offset: int
+    type: int
+    symbol: int
+    addend: int
+
+
+class Elf:
+    """A little-endian ELF64 file."""
+
+    def __init__(self, data: bytes) -> None:
+        if data[:6] != b"\x7fELF\x02\x01":
+            raise ValueError("not a little-endian ELF64 file")
+        self.data = data
+        fields = struct.unpack_from("<HHIQQQIHHHHHH", data, 16)
+        self.type, self.machine, _, self.entry, self._phoff, self._shoff = fields[:6]
+        self._phentsize, self._phnum, self._shentsize, self._shnum, self._shstrndx = fields[8:13]
+
+    @cached_property
+    def segments(self) -> list[Segment]:
+        entries = (self._phoff + i * self._phentsize for i in range(self._phnum))
+        return [Segment(*struct.unpack_from("<IIQQQQQQ", self.data, at)) for at in entries]
+
+    @property
+    def loads(self) -> list[Segment]:
+        """The PT_LOAD segments in the order of the table."""
+        return [segment for segment in self.segments if segment.type == PT_LOAD]
+
+    @property
+    def lowest_load(self) -> Segment:
+        return min(self.loads, key=lambda segment: segment.vaddr)
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        raw = [
+            struct.unpack_from("<IIQQQQIIQQ", self.data, self._shoff + i * self._shentsize)
+            for i in range(self._shnum)
+        ]
+        names = raw[self._shstrndx][4] if raw else 0
+        return [Section(self._string(names + row[0]), *row[1:8]) for row in raw]
+
+    def section(self, name: str) -> Section:
+        for section in self.sections:
+            if section.name == name:
+                return section
+        raise KeyError(f"no section {name}; there are {[section.name for section in self.sections]}")
+
+    def contents(self, section: Section) -> bytes:
+        if section.type == SHT_NOBITS:
+            return bytes(section.size)
+        return self.data[section.offset : section.offset + section.size]
+
+    @cached_property
+    def symbols(self) -> list[Symbol]:
+        found = []
+        for table in self.sections:
+            if table.type != SHT_SYMTAB:
+                continue
+            strings = self.sections[table.link].offset
+            for at in range(table.offset, table.offset + table.size, 24):
+                name, _, _, section, value, _ = struct.unpack_from("<IBBHQQ", self.data, at)
+                found.append(Symbol(self._string(strings + name), value, section))
+        return found
+
+    def symbol(self, name: str) -> int:
+        for symbol in self.symbols:
+            if symbol.name == name and symbol.section != 0:
+                return symbol.value
+        raise KeyError(f"no symbol {name}")
+
+    def relocations(self, name: str) -> list[Relocation]:
+        """The relocations that apply to the section `name` of a relocatable file."""
+        found = []
+        for table in self.sections:
+            if table.type != SHT_RELA or self.sections[table.info].name != name:
+                continue
+            for offset, info, addend in struct.iter_unpack("<QQq", self.contents(table)):
+                found.append(Relocation(offset, info & 0xFFFFFFFF, info >> 32, addend))
+        return found
+
+    def at(self, address: int, size: int) -> bytes:
+        """`size` bytes at a virtual address of a linked file, taken from the section that holds them."""
+        for section in self.sections:
+            if (
+                section.address
+                and section.address <= address
+                and address + size <= section.address + section.size
+            ):
+                start = address - section.address
+                return self.contents(section)[start : start + size]
+        raise KeyError(f"no section holds {size} bytes at {address:#x}")
+
+    def _string(self, offset: int) -> str:
+        return self.data[offset : self.data.index(b"\0", offset)].decode()
+
+
+# ar archives as GNU binutils writes them.
+
+
+def ar_members(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The archive's files; its own tables (symbols, long names) are left out."""
+    if data[:8] != b"!<arch>\n":
+        raise ValueError("not an ar archive")
+    names = b""
+    at = 8
+    while at < len(data):
+        header = data[at : at + 60]
+        name, size = header[:16].decode().rstrip(), int(header[48:58])
+        body = data[at + 60 : at + 60 + size]
+        if name == "//":
+            names = body
+        elif name.startswith("/") and name[1:].isdigit():
+            start = int(name[1:])
+            yield names[start : names.index(b"/", start)].decode(), body
+        elif name != "/":
+            yield name.rstrip("/"), body
+        at += 60 + size + size % 2
+
+
+# PE32+ (Microsoft's PE format: "Optional Header", "Section Table").
+
+PE_EXECUTE, PE_WRITE = 0x20000000, 0x80000000
+PE_NX_COMPAT = 0x100
+PE_DIRECTORY_BASE_RELOCATION = 5
+
+
+@dataclass(frozen=True)
+class PeSection:
+    name: str
+    virtual_size: int
+    address: int
+    raw_size: int
+    raw_offset: int
+    characteristics: int
+
+
+class Pe:
+    """A PE32+ file for x86-64."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        header = struct.unpack_from("<I", data, 0x3C)[0]
+        if data[:2] != b"MZ" or data[header : header + 4] != b"PE\0\0":
+            raise ValueError("not a PE file")
+        coff = struct.unpack_from("<HHIIIHH", data, header + 4)
+        self.machine, count, self.timestamp, optional_size = coff[0], coff[1], coff[2], coff[5]
+        optional = header + 24
+        if struct.unpack_from("<H", data, optional)[0] != 0x20B:
+            raise ValueError("not PE32+")
+        self.entry = struct.unpack_from("<I", data, optional + 16)[0]
+        self.image_base = struct.unpack_from("<Q", data, optional + 24)[0]
+        self.section_alignment, self.file_alignment = struct.unpack_from("<II", data, optional + 32)
+        self.image_size, self.headers_size, self.checksum = struct.unpack_from("<III", data, optional + 56)
+        self.subsystem, self.dll_characteristics = struct.unpack_from("<HH", data, optional + 68)
+        directories = struct.unpack_from("<I", data, optional + 108)[0]
+        pairs = data[optional + 112 : optional + 112 + 8 * directories]
+        self.directories = [(address, size) for address, size in struct.iter_unpack("<II", pairs)]
+        table = data[optional + optional_size : optional + optional_size + 40 * count]
+        self.sections = [
+            PeSection(name.rstrip(b"\0").decode(), virtual_size, address, raw_size, raw_offset, flags)
+            for name, virtual_size, address, raw_size, raw_offset, flags in struct.iter_unpack(
+                "<8sIIII12xI", table
+            )
+        ]
+
+    def section(self, name: str) -> PeSection:
+        for section in self.sections:
+            if section.name == name:
+                return section
+        raise KeyError(f"no section {name}; there are {[section.name for section in self.sections]}")
+
+    def loaded(self, section: PeSection) -> bytes:
+        """The section as a loader puts it in memory: the raw bytes, zeros up to the virtual size."""
+        raw = self.data[section.raw_offset : section.raw_offset + min(section.raw_size, section.virtual_size)]
+        return raw.ljust(section.virtual_size, b"\0")
+
+    def relocated_addresses(self) -> list[int]:
+        """The addresses that the base relocation blocks name; raises ValueError if they are malformed."""
+        address, size = self.directories[PE_DIRECTORY_BASE_RELOCATION]
+        found: list[int] = []
+        if size == 0:
+            return found
+        table = next(s for s in self.sections if s.address <= address < s.address + s.virtual_size)
+        blocks = self.loaded(table)[address - table.address :][:size]
+        while blocks:
+            page, length = struct.unpack_from("<II", blocks) if len(blocks) >= 8 else (0, 0)
+            if length < 8 or length % 4 or length > len(blocks):
+                raise ValueError(
+                    f"a base relocation block of {length} bytes, {len(blocks)} bytes before the end"
+                )
+            for (entry,) in struct.iter_unpack("<H", blocks[8:length]):
+                if entry >> 12 == 10:  # IMAGE_REL_BASED_DIR64
+                    found.append(page + (entry & 0xFFF))
+                elif entry >> 12 != 0:  # IMAGE_REL_BASED_ABSOLUTE pads
+                    raise ValueError(f"base relocation of type {entry >> 12}")
+            blocks = blocks[length:]
+        return found
+
+
+# The MBR's partition table.
+
+
+@dataclass(frozen=True)
+class Partition:
+    active: int
+    type: int
+    start: int  # sectors
+    count: int
+
+
+def mbr_partitions(sector: bytes) -> list[Partition]:
+    if sector[510:512] != b"\x55\xaa":
+        raise ValueError("no MBR signature")
+    rows = (struct.unpack_from("<B3sB3sII", sector, 446 + 16 * i) for i in range(4))
+    return [Partition(row[0], row[2], row[4], row[5]) for row in rows if row[2]]

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Builds and boots what the tests look at: each kernel is built once, each pair of kernel and firmware booted
+once, two machines at a time and ahead of the tests that wait for them."""
+
+import os
+import subprocess
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, TypeVar
+
+from probes import PROBES
+from qemu import Result, boot
+
+ROOT = Path(__file__).resolve().parent.parent
+ARTEFACTS = ("libkernel_bin.a", "legacy.elf", "BOOTX64.EFI", "twinboot.img", "kernel.padded")
+FIRMWARES = ("bios", "uefi")
+BOOTS_AT_A_TIME = 2
+
+# What make hands on to its children, and the variables that a user may have set for it.
+TOLD = {
+    "MAKEFLAGS",
+    "MFLAGS",
+    "MAKEOVERRIDES",
+    "MAKELEVEL",
+    "OUT",
+    "KERNEL",
+    "CMDLINE",
+    "MODULES",
+    "MAX_IMAGE_MIB",
+}
+
+T = TypeVar("T")
+
+
+def make(out: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """make with its output in `out`, free of what the make that runs these tests was told."""
+    environment = {name: value for name, value in os.environ.items() if name not in TOLD}
+    command = ["make", "--no-print-directory", "-C", str(ROOT), "-j2", f"OUT={out}", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+@dataclass(frozen=True)
+class Build:
+    out: Path
+    messages: str  # what make said on stderr
+
+    @property
+    def image(self) -> Path:
+        return self.out / "twinboot.img"
+
+    def read(self, name: str) -> bytes:
+        return (self.out / name).read_bytes()
+
+
+def build(out: Path, *arguments: str) -> Build:
+    """A build that must succeed."""
+    done = make(out, *arguments)
+    assert done.returncode == 0, f"{' '.join(done.args)}\n{done.stdout}{done.stderr}"
+    return Build(out, done.stderr)
+
+
+class Lab:
+    """Builds and boots by name: `reference`, `hello` or a key of PROBES."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._pool = ThreadPoolExecutor(BOOTS_AT_A_TIME)
+        self._builds: dict[str, Future[Build]] = {}
+        self._boots: dict[tuple[str, str], Future[Result]] = {}
+        self._lock = threading.Lock()
+
+    def build(self, kernel: str) -> Build:
+        return self._once(self._builds, kernel, lambda: self._build(kernel))
+
+    def start(self, kernel: str, firmware: str) -> None:
+        """Boots as soon as there is room."""
+        key = (kernel, firmware)
+        if key not in self._boots:
+            self._boots[key] = self._pool.submit(lambda: boot(firmware, self.build(kernel).image))
+
+    def boot(self, kernel: str, firmware: str) -> Result:
+        self.start(kernel, firmware)
+        return self._boots[kernel, firmware].result()
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _build(self, kernel: str) -> Build:
+        out = self._directory / kernel
+        if kernel == "reference":
+            return build(out)
+        if kernel == "hello":
+            return build(out, f"KERNEL={out}/hello.elf")
+        out.mkdir()
+        return build(out, f"KERNEL={PROBES[kernel].build(out / 'probe.elf')}")
+
+    def _once(self, done: "dict[str, Future[T]]", name: str, work: Callable[[], T]) -> T:
+        """Whoever asks first does the work; the others wait for it."""
+        with self._lock:
+            first = name not in done
+            future = done.setdefault(name, Future())
+        if first:
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()

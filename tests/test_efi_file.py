@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""BOOTX64.EFI is what strict firmware and signing want: W^X, NX, page alignment, no gaps."""
+
+import pytest
+
+from formats import PAGE, PE_DIRECTORY_BASE_RELOCATION, PE_EXECUTE, PE_NX_COMPAT, PE_WRITE, Pe, round_up
+from lab import Build
+
+EFI_APPLICATION = 10  # IMAGE_SUBSYSTEM_EFI_APPLICATION
+AMD64 = 0x8664
+
+
+@pytest.fixture
+def efi(reference: Build) -> Pe:
+    return Pe(reference.read("BOOTX64.EFI"))
+
+
+def test_is_an_application_for_this_machine(efi: Pe) -> None:
+    assert (efi.machine, efi.subsystem) == (AMD64, EFI_APPLICATION)
+
+
+def test_no_section_is_writable_and_executable(efi: Pe) -> None:
+    both = PE_WRITE | PE_EXECUTE
+    assert not [section.name for section in efi.sections if section.characteristics & both == both]
+
+
+def test_says_that_it_lives_with_no_execute(efi: Pe) -> None:
+    assert efi.dll_characteristics & PE_NX_COMPAT
+
+
+def test_sections_follow_one_another_by_pages(efi: Pe) -> None:
+    assert efi.section_alignment == PAGE
+    expected = round_up(efi.headers_size, PAGE)
+    for section in efi.sections:
+        assert section.address == expected, f"{section.name} at {section.address:#x}, not {expected:#x}"
+        expected = round_up(section.address + section.virtual_size, PAGE)
+    assert efi.image_size == expected
+
+
+def test_raw_data_is_aligned_and_in_the_file(efi: Pe) -> None:
+    for section in efi.sections:
+        assert section.raw_offset % efi.file_alignment == 0, section
+        assert section.raw_size % efi.file_alignment == 0, section
+        assert section.raw_offset + section.raw_size <= len(efi.data), section
+
+
+def test_raw_data_has_no_gaps(efi: Pe) -> None:
+    at = efi.headers_size
+    for section in efi.sections:
+        if section.raw_size:
+            assert section.raw_offset == at, section
+            at = section.raw_offset + section.raw_size
+    assert at == len(efi.data)
+
+
+def test_entry_is_in_an_executable_section(efi: Pe) -> None:
+    holder = [s for s in efi.sections if s.address <= efi.entry < s.address + s.virtual_size]
+    assert len(holder) == 1 and holder[0].characteristics & PE_EXECUTE
+
+
+def test_base_relocations_are_well_formed(efi: Pe) -> None:
+    address, size = efi.directories[PE_DIRECTORY_BASE_RELOCATION]
+    section = efi.section(".reloc")
+    assert address == section.address and 8 <= size <= section.virtual_size
+    assert not any(efi.loaded(section)[size:]), "the directory leaves out some of .reloc"
+    for target in efi.relocated_addresses():
+        assert any(s.address <= target <= s.address + s.virtual_size - 8 for s in efi.sections), hex(target)
+
+
+def test_no_time_of_the_build(efi: Pe) -> None:
+    assert efi.timestamp == 0
