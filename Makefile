@@ -188,7 +188,7 @@ $(OUT)/efi.so: $(EFI_OBJECTS) $(OUT)/core.o $(PAYLOAD) linker/efi.ld
 
 # The sections before objcopy's renaming: exactly those of linker/efi.ld that are loaded.
 $(OUT)/BOOTX64.EFI: $(OUT)/efi.so $(OUT)/finish
-	$(OBJCOPY) -j .text -j .rodata -j .data -j .reloc -j .modules -j .kernel --target efi-app-x86_64 \
+	$(OBJCOPY) -j .text -j .rodata -j .reloc -j .data -j .modules -j .kernel --target efi-app-x86_64 \
 		--subsystem=10 --section-alignment 4096 --file-alignment 4096 $< $@.unfinished
 	$(OUT)/finish $@.unfinished $@
 

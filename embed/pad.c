@@ -33,6 +33,8 @@ static Elf64_Phdr place_view(const struct layout *layout, const struct elf *elf,
 	uint64_t offset = layout->header_size + (view.p_vaddr - elf->base);
 
 	switch (view.p_type) {
+	case PT_NULL:
+		return nothing;
 	case PT_GNU_RELRO:
 		/* Linkers round its end up to a page, beyond its PT_LOAD; only its addresses mean something.
 		 */
@@ -44,7 +46,7 @@ static Elf64_Phdr place_view(const struct layout *layout, const struct elf *elf,
 		return view;
 	case PT_PHDR:
 		/* gABI: only if the table is part of the memory image. */
-		if (layout->header_size || view.p_offset != elf->header.e_phoff)
+		if (layout->header_size || view.p_offset != elf->header.e_phoff || !view.p_filesz)
 			return nothing;
 		break;
 	case PT_DYNAMIC:

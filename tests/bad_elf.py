@@ -20,6 +20,8 @@ DT_NULL, DT_NEEDED, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_RELAENT, DT_STR
     10,
     11,
 )
+SHT_PROGBITS, SHT_STRTAB = 1, 3
+SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR = 1, 2, 4
 R_X86_64_64, R_X86_64_RELATIVE = 1, 8
 
 BASE = 0xFFFFFFFF80000000
@@ -38,7 +40,7 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class Kernel:
-    """An ELF64 kernel with a section .text. Each field is something that can be wrong."""
+    """An ELF64 kernel with sections .text and .data. Each field is something that can be wrong."""
 
     type: int = ET_EXEC
     machine: int = EM_X86_64
@@ -67,14 +69,16 @@ class Kernel:
             headers.append(struct.pack(order + "IIQQQQQQ", segment.type, segment.flags, *place))
             body += segment.content
         body = body.ljust(round_up(len(body), 8), b"\0")
-        names = b"\0.text\0.shstrtab\0"
-        sections = (
-            bytes(64)
-            + struct.pack(order + "IIQQQQIIQQ", 1, 1, 6, CODE, PAGE, len(self.text), 0, 0, 16, 0)
-            + struct.pack(order + "IIQQQQIIQQ", 7, 3, 0, 0, PAGE + len(body) + 3 * 64, len(names), 0, 0, 1, 0)
-        )
+        names = b"\0.text\0.data\0.shstrtab\0"
+        rows = [
+            (0, 0, 0, 0, 0, 0),
+            (1, SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, CODE, PAGE, len(self.text)),
+            (7, SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, DATA, 2 * PAGE, 64),
+            (13, SHT_STRTAB, 0, 0, PAGE + len(body) + 4 * 64, len(names)),
+        ]
+        sections = b"".join(struct.pack(order + "IIQQQQIIQQ", *row, 0, 0, 1, 0) for row in rows)
         ident = b"\x7fELF\x02" + (b"\x01" if order == "<" else b"\x02") + b"\x01" + bytes(9)
-        where = (self.entry, 64, PAGE + len(body), 0, 64, 56, len(headers), 64, 3, 2)
+        where = (self.entry, 64, PAGE + len(body), 0, 64, 56, len(headers), 64, 4, 3)
         header = ident + struct.pack(order + "HHIQQQIHHHHHH", self.type, self.machine, 1, *where)
         return (header + b"".join(headers)).ljust(PAGE, b"\0") + body + sections + names
 

@@ -38,6 +38,8 @@ OVMF_PAIRS = [
 ]
 # OVMF says this on the serial port when it starts what it found on the disk.
 OVMF_STARTS_IMAGE = "BdsDxe: starting"
+# ... and this when it does not load, or when the loader gave the machine back with an error.
+OVMF_GIVES_UP = "BdsDxe: failed to"
 FIRMWARE_PATIENCE = 90.0  # seconds that OVMF may take until then
 
 DISKS = {
@@ -73,6 +75,7 @@ class Result:
     success, failure  the kernel wrote to isa-debug-exit: 0x10, or something else
     reset             the machine reset itself: a triple fault, or a reset that was asked for
     off               the kernel switched the machine off
+    refused           the firmware did not start the image, or the loader gave the machine back
     seen              the line that `until` waits for came, and the machine was still running
     timeout           the machine was still running
     error             QEMU did not start; `transcript` has what it said
@@ -93,6 +96,7 @@ class Result:
             "failure": f"the kernel ended QEMU with failure (value {self.exit_code >> 1:#x})",
             "reset": "the machine reset itself (a triple fault?)",
             "off": "the kernel switched the machine off",
+            "refused": "the firmware did not start the image, or the loader gave the machine back to it",
             "seen": "the kernel has finished and the machine is still running, as it should",
             "timeout": f"still running after {seconds} (RUN_TIMEOUT={self.timeout:g}): stopped",
             "error": f"QEMU could not start (exit code {self.exit_code})",
@@ -269,6 +273,9 @@ def _watch(
             if in_firmware and OVMF_STARTS_IMAGE in line:
                 in_firmware = False
                 deadline = time.monotonic() + timeout
+            if OVMF_GIVES_UP in line and outcome == "timeout":
+                outcome = "refused"
+                deadline = time.monotonic() + 0.5  # for the rest of what it says
             if until is not None and outcome == "timeout" and re.search(until, line):
                 outcome = "seen"
                 deadline = time.monotonic() + settle

@@ -482,6 +482,15 @@ static void views_follow_their_bytes(void **state)
 	assert_int_equal(padded_segment(padded, 3)->p_type, PT_PHDR);
 	assert_int_equal(padded_segment(padded, 3)->p_offset, 0x40);
 	end_padded(padded);
+
+	/* Padding a padded file must change nothing, so nothing that means nothing is kept. */
+	kernel = good();
+	add_segment(kernel, PT_PHDR, PF_R, 0x200040, 0x40, 0, 0);
+	add_segment(kernel, PT_NULL, PF_R, 0x200040, 0x41, 1, 2);
+	padded = pad(kernel);
+	assert_int_equal(padded_segment(padded, 3)->p_type, PT_NULL);
+	assert_int_equal(padded_segment(padded, 4)->p_memsz, 0);
+	end_padded(padded);
 }
 
 static void relro_beyond_the_image_is_cut(void **state)
