@@ -34,7 +34,8 @@ static uint64_t arena_bound(const struct boot *boot)
 	if (!boot->cpu.huge_pages)
 		direct += direct_map_end(memory) / HUGE_PAGE + 1;
 	uint64_t maps = boot->flags & TWINBOOT_IDENTITY_MAPPED ? 2 : 1;
-	uint64_t tables = maps * direct + boot->kernel.size / LARGE_PAGE + ARENA_SPARE_PAGES;
+	uint64_t runtime = 2 * (uint64_t)boot->machine->runtime_count;
+	uint64_t tables = maps * direct + runtime + boot->kernel.size / LARGE_PAGE + ARENA_SPARE_PAGES;
 	return tables * PAGE_SIZE + boot->stack_size;
 }
 
@@ -192,12 +193,12 @@ static void map_kernel(struct boot *boot)
 /* UEFI runtime services stay callable where they are, until the kernel moves them. */
 static void map_runtime_services(struct boot *boot)
 {
-	for (uint32_t i = 0; i < boot->memory.count; i++) {
-		const struct twinboot_region *row = &boot->memory.map[i];
-		if (row->type == TWINBOOT_MEMORY_RUNTIME_CODE)
-			paging_map(&boot->paging, row->base_phys, row->base_phys, row->length, MAP_EXECUTE);
-		else if (row->type == TWINBOOT_MEMORY_RUNTIME_DATA)
-			paging_map(&boot->paging, row->base_phys, row->base_phys, row->length, MAP_WRITE);
+	const struct twinboot_region *rows = at(boot->machine->runtime);
+	for (uint32_t i = 0; i < boot->machine->runtime_count; i++) {
+		uint32_t flags = rows[i].type == TWINBOOT_MEMORY_RUNTIME_CODE   ? MAP_EXECUTE
+				 : rows[i].type == TWINBOOT_MEMORY_RUNTIME_DATA ? MAP_WRITE
+										: MAP_WRITE | MAP_UNCACHED;
+		paging_map(&boot->paging, rows[i].base_phys, rows[i].base_phys, rows[i].length, flags);
 	}
 }
 

@@ -66,6 +66,13 @@ struct __attribute__((aligned(8))) machine {
 	uint64_t place_wanted_size; /* out: bytes */
 	uint64_t place; /* in: place_wanted, if the front door owns those bytes now */
 
+	/* UEFI runtime services: what must stay callable one to one, with the permissions that the rows' types stand
+	   for: RUNTIME_CODE execute only, RUNTIME_DATA write, RESERVED (device memory) write and uncached. A later
+	   row overrules an earlier one. */
+	uint64_t runtime; /* struct twinboot_region[runtime_count], page aligned */
+	uint32_t runtime_count;
+	uint32_t reserved;
+
 	/* The loader itself, so that nothing is put over it while it runs. */
 	uint64_t loader_base, loader_size;
 
@@ -93,7 +100,7 @@ struct __attribute__((aligned(8))) machine {
 	char error[MACHINE_ERROR_MAX]; /* after a failed core_prepare(): code, sentence and facts */
 };
 
-_Static_assert(sizeof(struct machine) == 1528, "the same layout for i686 and x86-64");
+_Static_assert(sizeof(struct machine) == 1544, "the same layout for i686 and x86-64");
 
 /* Checks payload, processor and memory and decides whether this kernel can run here. Returns 1, or 0 with
    machine->error set. Calls no firmware; writes to nothing but machine->scratch and machine->error. */

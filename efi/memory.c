@@ -5,8 +5,21 @@
    slack proved few. */
 #define SLACK_ENTRIES 64
 
-/* UEFI 2.10, 7.2.3; not in every gnu-efi. */
+/* Rows for the memory attributes table, which splits the runtime entries of the map: one driver's image takes about
+   three. */
+#define ATTRIBUTE_ROWS 256
+
+/* UEFI 2.10, 7.2.3 and 4.6.4; not in every gnu-efi. */
 #define MEMORY_SPECIFIC_PURPOSE UINT64_C(0x40000)
+#define MEMORY_READ_ONLY        UINT64_C(0x20000)
+#define MEMORY_ATTRIBUTES_TABLE_GUID \
+	{ 0xdcfa911d, 0x26eb, 0x469f, {0xa2, 0x20, 0x38, 0xb7, 0xdc, 0x46, 0x12, 0x20} }
+
+struct memory_attributes_table {
+	uint32_t version, entries, descriptor_size, flags;
+	/* then EFI_MEMORY_DESCRIPTOR[entries], each descriptor_size bytes */
+};
+_Static_assert(sizeof(struct memory_attributes_table) == 16, "UEFI 2.10, 4.6.4");
 
 /* Everything here comes from AllocatePages, so that it can go back. */
 static struct {
@@ -61,6 +74,9 @@ int memory_buffers_allocate(struct machine *machine)
 	status = allocate(AllocateAnyPages, regions * sizeof(struct twinboot_region), &machine->regions);
 	if (EFI_ERROR(status))
 		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
+	status = allocate(AllocateAnyPages, (entries + ATTRIBUTE_ROWS) * sizeof(struct twinboot_region), &machine->runtime);
+	if (EFI_ERROR(status))
+		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
 	status = allocate(AllocateAnyPages, machine->scratch_size, &machine->scratch);
 	if (EFI_ERROR(status))
 		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
@@ -96,6 +112,36 @@ static uint32_t contract_type(const EFI_MEMORY_DESCRIPTOR *descriptor)
 	}
 }
 
+/* A page count that wraps stands for all there is; core cuts it at the end of memory. */
+static uint64_t length_of(const EFI_MEMORY_DESCRIPTOR *descriptor)
+{
+	return descriptor->NumberOfPages > UINT64_MAX / PAGE_SIZE ? UINT64_MAX : descriptor->NumberOfPages * PAGE_SIZE;
+}
+
+static void add_runtime(struct machine *machine, const EFI_MEMORY_DESCRIPTOR *descriptor, uint32_t type)
+{
+	struct twinboot_region *rows = at(machine->runtime);
+	rows[machine->runtime_count++] =
+		(struct twinboot_region){descriptor->PhysicalStart, length_of(descriptor), type, 0};
+}
+
+/* Drivers' images are code and data in one entry of type RuntimeServicesCode; this table, where there is one, tells them
+   apart page by page. */
+static void read_attributes(struct machine *machine)
+{
+	const struct memory_attributes_table *table = configuration_table((EFI_GUID)MEMORY_ATTRIBUTES_TABLE_GUID);
+	if (table == NULL || table->descriptor_size < sizeof(EFI_MEMORY_DESCRIPTOR))
+		return;
+	for (uint32_t i = 0; i < table->entries && i < ATTRIBUTE_ROWS; i++) {
+		const EFI_MEMORY_DESCRIPTOR *d =
+			(const void *)((const uint8_t *)(table + 1) + (uint64_t)i * table->descriptor_size);
+		if (d->Type != EfiRuntimeServicesCode)
+			continue;
+		int is_code = (d->Attribute & MEMORY_READ_ONLY) && !(d->Attribute & EFI_MEMORY_XP);
+		add_runtime(machine, d, is_code ? TWINBOOT_MEMORY_RUNTIME_CODE : TWINBOOT_MEMORY_RUNTIME_DATA);
+	}
+}
+
 int memory_map_read(struct machine *machine, UINTN *key)
 {
 	UINTN size = map.size, descriptor_size;
@@ -109,13 +155,15 @@ int memory_map_read(struct machine *machine, UINTN *key)
 
 	struct twinboot_region *rows = at(machine->regions);
 	machine->region_count = 0;
+	machine->runtime_count = 0;
 	for (UINTN offset = 0; offset + descriptor_size <= size; offset += descriptor_size) {
 		const EFI_MEMORY_DESCRIPTOR *d = at(machine->efi_memory_map + offset);
-		/* A page count that wraps stands for all there is; core cuts it at the end of memory. */
-		uint64_t length = d->NumberOfPages > UINT64_MAX / PAGE_SIZE ? UINT64_MAX : d->NumberOfPages * PAGE_SIZE;
 		rows[machine->region_count++] =
-			(struct twinboot_region){d->PhysicalStart, length, contract_type(d), 0};
+			(struct twinboot_region){d->PhysicalStart, length_of(d), contract_type(d), 0};
+		if (d->Attribute & EFI_MEMORY_RUNTIME)
+			add_runtime(machine, d, contract_type(d));
 	}
+	read_attributes(machine);
 	return 1;
 }
 

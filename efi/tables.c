@@ -25,22 +25,25 @@ static int begins_with(const uint8_t *bytes, const char *signature)
 	return 1;
 }
 
-/* One table after another: the ACPI 1.0 entry can precede the 2.0 one. */
+const void *configuration_table(EFI_GUID guid)
+{
+	for (UINTN i = 0; i < st->NumberOfTableEntries; i++)
+		if (same_guid(&st->ConfigurationTable[i].VendorGuid, &guid))
+			return st->ConfigurationTable[i].VendorTable;
+	return NULL;
+}
+
 static const uint8_t *find(EFI_GUID guid, const char *signature)
 {
-	for (UINTN i = 0; i < st->NumberOfTableEntries; i++) {
-		const EFI_CONFIGURATION_TABLE *entry = &st->ConfigurationTable[i];
-		if (same_guid(&entry->VendorGuid, &guid) && entry->VendorTable != NULL &&
-		    begins_with(entry->VendorTable, signature))
-			return entry->VendorTable;
-	}
-	return NULL;
+	const uint8_t *table = configuration_table(guid);
+	return table != NULL && begins_with(table, signature) ? table : NULL;
 }
 
 void tables_find(struct machine *machine)
 {
 	/* ACPI 6.5, 5.2.5.3; SMBIOS 3.7, 5.2: what is not covered by a good checksum does not exist. */
 	const uint32_t rsdp1_size = 20, rsdp2_size = 36, smbios2_length = 5, smbios3_length = 6;
+	/* The ACPI 1.0 entry can precede the 2.0 one: one search for each. */
 	const uint8_t *rsdp = find((EFI_GUID)ACPI_20_TABLE_GUID, "RSD PTR ");
 	if (rsdp == NULL || !sums_to_zero(rsdp, rsdp1_size) || !sums_to_zero(rsdp, rsdp2_size))
 		rsdp = find((EFI_GUID)ACPI_TABLE_GUID, "RSD PTR ");

@@ -156,7 +156,8 @@ CASES = {
         r"relocation",
     ),
     "no_load_segment": Case(
-        lambda: replace(GOOD, segments=(Segment(PT_NOTE, PF_R, 0, b"", 0),)).bytes(), r"PT_LOAD"
+        lambda: replace(GOOD, segments=tuple(part._replace(type=PT_NOTE) for part in GOOD.segments)).bytes(),
+        r"PT_LOAD",
     ),
     "empty_text": Case(lambda: replace(GOOD, text=b"").bytes(), r"code|\.text"),
     "overlapping_segments": Case(

@@ -3,6 +3,7 @@
 once, two machines at a time and ahead of the tests that wait for them."""
 
 import os
+import shutil
 import subprocess
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -62,14 +63,14 @@ def build(out: Path, *arguments: str) -> Build:
 
 
 class Lab:
-    """Builds and boots by name: `reference`, `hello` or a key of PROBES."""
+    """Builds and boots by name: `reference`, `hello` or a key of PROBES. Of the latter, the image is kept."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._pool = ThreadPoolExecutor(BOOTS_AT_A_TIME)
         self._builds: dict[str, Future[Build]] = {}
         self._boots: dict[tuple[str, str], Future[Result]] = {}
-        self._lock = threading.Lock()
+        self._lock, self._workshop = threading.Lock(), threading.Lock()
 
     def build(self, kernel: str) -> Build:
         return self._once(self._builds, kernel, lambda: self._build(kernel))
@@ -88,13 +89,18 @@ class Lab:
         self._pool.shutdown(cancel_futures=True)
 
     def _build(self, kernel: str) -> Build:
-        out = self._directory / kernel
         if kernel == "reference":
-            return build(out)
-        if kernel == "hello":
-            return build(out, f"KERNEL={out}/hello.elf")
-        out.mkdir()
-        return build(out, f"KERNEL={PROBES[kernel].build(out / 'probe.elf')}")
+            return build(self._directory / kernel)
+        # The others are made one after the other in one place, as a person does who tries several kernels.
+        with self._workshop:
+            out = self._directory / "workshop"
+            out.mkdir(exist_ok=True)
+            file = out / "hello.elf" if kernel == "hello" else PROBES[kernel].build(out / f"{kernel}.elf")
+            done = build(out, f"KERNEL={file}")
+            kept = self._directory / kernel
+            kept.mkdir()
+            shutil.copy(done.image, kept)
+            return Build(kept, done.messages)
 
     def _once(self, done: "dict[str, Future[T]]", name: str, work: Callable[[], T]) -> T:
         """Whoever asks first does the work; the others wait for it."""

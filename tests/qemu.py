@@ -274,7 +274,7 @@ def _watch(
                 in_firmware = False
                 deadline = time.monotonic() + timeout
             if OVMF_GIVES_UP in line and outcome == "timeout":
-                outcome = "refused"
+                outcome, in_firmware = "refused", False
                 deadline = time.monotonic() + 0.5  # for the rest of what it says
             if until is not None and outcome == "timeout" and re.search(until, line):
                 outcome = "seen"

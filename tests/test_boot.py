@@ -19,8 +19,8 @@ def test_every_check_of_the_kernel_passes(reports: dict[str, Result], firmware: 
     result = reports[firmware]
     failed = [str(line) for line in parse(result.transcript) if line.value.startswith("FAIL")]
     assert not failed, f"{failed}\n{result}"
-    assert result.transcript.splitlines()[-1] == "twinboot-kernel=end result=ok", result
-    assert (result.ended, result.exit_code) == ("success", 33), result
+    assert result.transcript.splitlines()[-1] == "twinboot-kernel=end result=ok", str(result)
+    assert (result.ended, result.exit_code) == ("success", 33), str(result)
 
 
 def test_transcripts_agree(reports: dict[str, Result]) -> None:
@@ -39,11 +39,11 @@ def test_kernel_in_memory_is_the_kernel_that_was_built(
         if not load.flags & PF_W:
             readonly.update(padded[load.offset : load.offset + load.memsz])
     said = values(reports[firmware].transcript)
-    assert said.get("readonly_sha256") == readonly.hexdigest(), reports[firmware]
-    assert said.get("kernel_sha256") == hashlib.sha256(padded).hexdigest(), reports[firmware]
+    assert said.get("readonly_sha256") == readonly.hexdigest(), str(reports[firmware])
+    assert said.get("kernel_sha256") == hashlib.sha256(padded).hexdigest(), str(reports[firmware])
 
 
 @pytest.mark.parametrize("kernel", ["hello"])
 @pytest.mark.parametrize("firmware", FIRMWARES)
 def test_example_kernel(booted: Result) -> None:
-    assert booted.ended == "success", booted
+    assert booted.ended == "success", str(booted)

@@ -16,8 +16,8 @@ SETTLE = 2.0  # seconds in which a machine that does not halt would reset
 def refused(image: Path, says: str, machine: Machine = Machine(), firmware: str = "bios") -> Result:
     """Boots and waits for an error's line, which starts with its code; it must be the right one."""
     result = boot(firmware, image, machine, until=r"TB\d\d: ", settle=SETTLE, timeout=30)
-    assert result.ended == "seen", result
-    assert re.search(says, result.transcript), result
+    assert result.ended == "seen", str(result)
+    assert re.search(says, result.transcript), str(result)
     return result
 
 
@@ -35,7 +35,7 @@ def test_disk_ends_before_the_payload(lab: Lab, scratch: Path) -> None:
     cut.write_bytes(whole.read_bytes()[: 8 << 20])
     result = refused(cut, "TB05: .*sector [0-9]+")
     sector = re.search(r"sector (\d+)", result.transcript)
-    assert sector and int(sector[1]) * 512 <= 8 << 20 < (int(sector[1]) + 256) * 512, result
+    assert sector and int(sector[1]) * 512 <= 8 << 20 < (int(sector[1]) + 256) * 512, str(result)
 
 
 def damaged(image: Path, scratch: Path, payload: bytes) -> Path:

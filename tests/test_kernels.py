@@ -19,8 +19,8 @@ def test_probe(booted: Result, kernel: str) -> None:
         for key, value in values(booted.transcript).items()
         if key.startswith("probe.")
     }
-    assert found == dict(PROBES[kernel].findings), booted
-    assert booted.ended == "success", booted
+    assert found == dict(PROBES[kernel].findings), str(booted)
+    assert booted.ended == "success", str(booted)
 
 
 def test_writable_code_is_warned_of(lab: Lab) -> None:

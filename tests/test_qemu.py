@@ -42,14 +42,14 @@ def endings(**codes: bytes) -> pytest.MarkDecorator:
 @endings(success=EXIT_SUCCESS)
 def test_success(sector: Path) -> None:
     result = boot("bios", sector)
-    assert (result.ended, result.exit_code) == ("success", 33), result
+    assert (result.ended, result.exit_code) == ("success", 33), str(result)
     assert result.transcript == "key=value\ntwinboot-kernel=end result=ok"
 
 
 @endings(failure=EXIT_FAILURE)
 def test_failure(sector: Path) -> None:
     result = boot("bios", sector)
-    assert (result.ended, result.exit_code) == ("failure", 35), result
+    assert (result.ended, result.exit_code) == ("failure", 35), str(result)
     assert "failure (value 0x11)" in result.sentence
 
 
@@ -66,13 +66,13 @@ def test_power_off(sector: Path) -> None:
 @endings(hang=HALT)
 def test_timeout(sector: Path) -> None:
     result = boot("bios", sector, timeout=2)
-    assert result.ended == "timeout" and "key=value" in result.transcript, result
+    assert result.ended == "timeout" and "key=value" in result.transcript, str(result)
 
 
 @endings(hang=HALT)
 def test_until(sector: Path) -> None:
     result = boot("bios", sector, until="^key=", settle=0.2, timeout=30)
-    assert result.ended == "seen" and result.seconds < 20, result
+    assert result.ended == "seen" and result.seconds < 20, str(result)
 
 
 @endings(triple_fault=TRIPLE_FAULT)
@@ -83,7 +83,7 @@ def test_a_reset_after_the_awaited_line_is_seen(sector: Path) -> None:
 @endings(hang=HALT)
 def test_screen(sector: Path, tmp_path: Path) -> None:
     result = boot("bios", sector, screen=tmp_path / "screen.png")
-    assert result.ended == "seen", result
+    assert result.ended == "seen", str(result)
     assert (tmp_path / "screen.png").read_bytes().startswith(b"\x89PNG\r\n")
 
 

@@ -29,7 +29,7 @@ def test_screens_agree(reference: Build, scratch: Path) -> None:
     def capture(firmware: str) -> list[bytes]:
         path = scratch / f"{firmware}.png"
         result = boot(firmware, reference.image, screen=path)
-        assert result.ended == "seen", result
+        assert result.ended == "seen", str(result)
         picture, said = read_png(path), values(result.transcript)
         assert (picture.width, picture.height) == (1024, 768), "what the kernel's note asks for"
         assert len(picture.colours()) > 100, "the test card alone has more colours"
