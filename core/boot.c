@@ -36,7 +36,8 @@ static uint64_t arena_bound(const struct boot *boot)
 	uint64_t maps = boot->flags & TWINBOOT_IDENTITY_MAPPED ? 2 : 1;
 	uint64_t runtime = 2 * (uint64_t)boot->machine->runtime_count;
 	uint64_t tables = maps * direct + runtime + boot->kernel.size / LARGE_PAGE + ARENA_SPARE_PAGES;
-	return tables * PAGE_SIZE + boot->stack_size;
+	uint64_t stacks = boot->cpu_count > 0 ? boot->cpu_count : 1;
+	return page_up(tables * PAGE_SIZE + stacks * (boot->stack_size + sizeof(struct twinboot_cpu)));
 }
 
 /* A kernel linked in the lower half wants physical to equal virtual. Where it lies elsewhere but its place is
@@ -75,6 +76,12 @@ static int plan(struct boot *boot, struct machine *machine)
 	cpu_identify(&boot->cpu);
 	if (boot->cpu.nx)
 		boot->flags |= TWINBOOT_NX;
+	if (boot->cpu.level5 && needs->flags & (TWINBOOT_WANT_LEVEL5_PAGING | TWINBOOT_NEED_LEVEL5_PAGING)) {
+		boot->flags |= TWINBOOT_LEVEL5_PAGING;
+		boot->direct_map_base = DIRECT_MAP_BASE_LEVEL5;
+	}
+	if (!(needs->flags & TWINBOOT_LEAVE_CPUS))
+		boot->cpu_count = cpus_list(machine, NULL);
 	if (needs->contract > TWINBOOT_CONTRACT_VERSION)
 		return fail(machine, ERROR_CONTRACT, (uint64_t)needs->contract, (uint64_t)TWINBOOT_CONTRACT_VERSION);
 	if ((needs->flags & TWINBOOT_NEED_FRAMEBUFFER) && machine->framebuffer.base == 0)
@@ -111,6 +118,16 @@ static void keep_headers(struct boot *boot)
 {
 	struct kernel *kernel = &boot->kernel;
 	kernel->file = memcpy(memory_take(&boot->memory, kernel->file_headers), kernel->file, kernel->file_headers);
+}
+
+/* Kept for good: a CPU that comes late must still find it. */
+static void take_low_page(struct boot *boot)
+{
+	int in_place = (boot->flags & TWINBOOT_KERNEL_IN_PLACE) != 0;
+	boot->low_page = memory_low_page(&boot->memory, boot->kernel.virt, in_place ? boot->kernel.size : 0);
+	if (boot->memory.arena_low <= boot->low_page && boot->low_page < boot->memory.arena_top)
+		boot->low_page = 0; /* a machine with next to no memory */
+	memory_add(boot->machine, boot->low_page, boot->low_page != 0 ? PAGE_SIZE : 0, TWINBOOT_MEMORY_LOADER);
 }
 
 /* To where it is linked, if that is possible at all and the firmware could not put it there. */
@@ -207,7 +224,7 @@ static void build_page_tables(struct boot *boot)
 	boot->paging = (struct paging){
 		.memory = &boot->memory,
 		.root = memory_take(&boot->memory, PAGE_SIZE),
-		.levels = 4,
+		.levels = boot->flags & TWINBOOT_LEVEL5_PAGING ? 5 : 4,
 		.huge_pages = boot->cpu.huge_pages,
 		.nx = boot->cpu.nx,
 		.pat = boot->cpu.pat,
@@ -220,46 +237,20 @@ static void build_page_tables(struct boot *boot)
 	map_kernel(boot);
 }
 
-/* The loader's window: one page of code to leave by, then the stacks, each above a page that is not mapped. */
-static uint64_t build_window(struct boot *boot)
-{
-	void *code = memory_take(&boot->memory, PAGE_SIZE);
-	memcpy(code, (const void *)enter_kernel, (uintptr_t)enter_kernel_end - (uintptr_t)enter_kernel);
-	paging_map(&boot->paging, LOADER_WINDOW_BASE, (uintptr_t)code, PAGE_SIZE, MAP_EXECUTE);
-
-	uintptr_t stack = (uintptr_t)memory_take(&boot->memory, boot->stack_size);
-	paging_map(&boot->paging, stack_top(boot, 0) - boot->stack_size, stack, boot->stack_size, MAP_WRITE);
-
-	struct paging bridge = boot->paging;
-	bridge.root = memory_take(&boot->memory, PAGE_SIZE);
-	uint64_t here = (uintptr_t)enter_kernel;
-	paging_map(&bridge, page_down(here), page_down(here), 2 * PAGE_SIZE, MAP_EXECUTE);
-	paging_map(&bridge, LOADER_WINDOW_BASE, (uintptr_t)code, PAGE_SIZE, MAP_EXECUTE);
-	return (uintptr_t)bridge.root;
-}
-
 void core_boot(struct machine *machine)
 {
 	struct boot boot;
 	if (!plan(&boot, machine))
 		core_halt(machine, machine->error);
 	keep_headers(&boot);
+	take_low_page(&boot);
 	settle_kernel(&boot);
 	kernel_relocate(&boot.kernel);
 	build_page_tables(&boot);
-	uint64_t bridge = build_window(&boot);
+	window_build(&boot);
 	cpu_quiet_interrupts();
-	if (boot.cpu.pat)
-		wrmsr(MSR_PAT, (uint64_t)KERNEL_PAT_HIGH << 32 | KERNEL_PAT_LOW);
-
-	struct enter enter = {
-		.bridge_cr3 = bridge,
-		.copy = LOADER_WINDOW_BASE,
-		.final_cr3 = (uintptr_t)boot.paging.root,
-		.efer = EFER_LME | EFER_LMA | (boot.cpu.nx ? EFER_NXE : 0),
-		.stack = stack_top(&boot, 0) - 8,
-		.entry = boot.kernel.entry,
-	};
-	enter.argument = handoff_make(&boot, &enter.gdt);
-	enter_kernel(&enter);
+	struct twinboot_handoff *handoff = handoff_make(&boot);
+	cpus_start(&boot, handoff->tsc_hz);
+	handoff->tsc_handoff = __builtin_ia32_rdtsc();
+	window_leave(&boot);
 }

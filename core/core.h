@@ -10,6 +10,7 @@
 #include "machine.h"
 #include "text.h"
 
+#define ONE_MIB    (UINT64_C(1) << 20)
 #define LARGE_PAGE (UINT64_C(1) << 21)
 #define HUGE_PAGE  (UINT64_C(1) << 30)
 
@@ -90,6 +91,9 @@ void memory_init(struct memory *memory, struct machine *machine);
 /* Notes that [base, base + size) is now of `type`; the map follows at the next memory_normalise(). */
 void memory_add(struct machine *machine, uint64_t base, uint64_t size, uint32_t type);
 
+/* A page below 1 MiB for other CPUs to start at; 0 if there is none. */
+uint64_t memory_low_page(const struct memory *memory, uint64_t avoid, uint64_t avoid_size);
+
 /* True if each byte of [base, base + size) is usable, or of type `also`. */
 int memory_is_free(const struct memory *memory, uint64_t base, uint64_t size, uint32_t also);
 
@@ -119,20 +123,20 @@ void paging_map(struct paging *paging, uint64_t virt, uint64_t phys, uint64_t si
 
 /* cpu.c: what the processor can do, asked once. */
 struct cpu {
-	uint32_t nx, pat, huge_pages, level5, x2apic;
-	uint32_t physical_bits;
+	uint32_t nx, pat, mtrr, apic, huge_pages, level5;
 };
 void cpu_identify(struct cpu *cpu);
 int cpu_tsc_hz(const struct machine *machine, uint64_t *hz); /* returns enum twinboot_tsc_source */
 uint32_t cpu_entropy(uint8_t bytes[32], uint32_t sources);   /* mixes in; returns the sources, ORed */
 void cpu_quiet_interrupts(void);
+int cpu_has_apic(void); /* a local APIC, turned on */
 
 /* acpi.c */
 /* The first table of that name with a good checksum, or NULL. */
 const void *acpi_find(const struct machine *machine, const char signature[4], uint32_t *length);
 int acpi_pm_timer_tsc_hz(const struct machine *machine, uint64_t *hz); /* 0 if there is no timer that counts */
 
-/* handoff.c */
+/* What all of core_boot()'s steps work on. */
 struct boot {
 	struct machine *machine;
 	struct kernel kernel;
@@ -141,32 +145,65 @@ struct boot {
 	struct paging paging;
 	uint64_t direct_map_base, direct_map_size;
 	uint32_t stack_size, flags; /* flags: enum twinboot_handoff_flags */
+	uint32_t cpu_count;         /* rows of `cpus`; 0: the kernel is told of none */
+	struct twinboot_cpu *cpus;
+	struct start *start;
+	uint64_t low_page;            /* physical; where other CPUs start */
+	uint64_t leave_cr3, leave_to; /* the first step of the boot CPU's way out */
 };
 
-/* All that the kernel is handed, in the arena; the last thing to be taken from it. Returns the handoff's virtual
-   address; `gdt` gets that of the GDT that the kernel enters with. */
-uint64_t handoff_make(struct boot *boot, uint64_t *gdt);
+/* handoff.c: all that the kernel is handed, in the arena; the last thing to be taken from it. Returns the handoff, where
+   it lies; fills boot->start->gdt. */
+struct twinboot_handoff *handoff_make(struct boot *boot);
 
-/* Where the `index`th CPU's stack ends, in the loader's window; the boot CPU's index is 0. */
-static inline uint64_t stack_top(const struct boot *boot, uint32_t index)
+/* The direct map's address of something in memory. */
+static inline uint64_t direct(const struct boot *boot, const void *here)
 {
-	uint64_t stride = PAGE_SIZE + boot->stack_size; /* a guard page below each */
-	return LOADER_WINDOW_BASE + PAGE_SIZE + (index + 1) * stride;
+	return boot->direct_map_base + (uintptr_t)here;
 }
 
-/* enter.S: position independent, since it also runs from its copy in the loader's window. */
-#define HIDDEN __attribute__((visibility("hidden"))) /* so that no global offset table is needed */
-HIDDEN extern const uint8_t enter_kernel_end[];
-struct enter {
-	uint64_t bridge_cr3; /* tables that map this code both where it lies and at its copy */
-	uint64_t copy;       /* virtual address of the copy of enter_kernel */
+/* cpus.c */
+#define CPUS_MAX 1024u
+/* The boot CPU first, then each that the MADT lists as enabled; at most CPUS_MAX. `cpus` may be NULL: only count. */
+uint32_t cpus_list(const struct machine *machine, struct twinboot_cpu *cpus);
+/* Starts all but the first, together, and waits, with a limit, until each waits in the kernel's address space. */
+void cpus_start(struct boot *boot, uint64_t tsc_hz);
+
+/* window.c: the loader's window, and the way into it. */
+void window_build(struct boot *boot);
+_Noreturn void window_leave(struct boot *boot);
+
+/* Where the `index`th CPU's stack ends; the boot CPU's index is 0. The window begins with a page of code and one of data;
+   then the stacks, each above a guard page that is not mapped. */
+static inline uint64_t stack_top(const struct boot *boot, uint32_t index)
+{
+	uint64_t stride = PAGE_SIZE + boot->stack_size;
+	return LOADER_WINDOW_BASE + 2 * PAGE_SIZE + (index + 1) * stride;
+}
+
+/* The second page of the window: what CPUs read on their way in. enter.S knows the offsets (start.h). */
+#define START_MSRS_MAX 96
+struct start {
 	uint64_t final_cr3;
-	uint64_t efer;
-	uint64_t gdt;   /* virtual, three descriptors */
-	uint64_t stack; /* RSP at the kernel's entry; 8 bytes of 0 lie there, as the return address */
-	uint64_t entry, argument;
+	uint64_t gdt; /* virtual */
+	uint64_t stack, entry, argument; /* the boot CPU's RSP, RIP and RDI */
+	uint64_t cpus;                   /* virtual; struct twinboot_cpu[cpu_count] */
+	uint64_t cpu_count;
+	uint64_t apic_base; /* IA32_APIC_BASE without the boot CPU's flag */
+	uint64_t pat;       /* 0 if there is none */
+	uint64_t direct_map;
+	uint64_t msr_count; /* MTRRs, IA32_MTRR_DEF_TYPE last */
+	struct {
+		uint64_t msr, value;
+	} msrs[START_MSRS_MAX];
 };
-_Static_assert(sizeof(struct enter) == 64, "enter.S knows the offsets");
-HIDDEN _Noreturn void enter_kernel(const struct enter *enter);
+_Static_assert(sizeof(struct start) <= PAGE_SIZE, "one page of the window");
+
+/* Hidden: found relative to RIP, without a global offset table. */
+#define HIDDEN __attribute__((visibility("hidden")))
+HIDDEN extern const uint8_t window_code[], window_boot[], window_ap[], window_end[];
+HIDDEN extern const uint8_t low_code[], low_boot[], low_boot32[], low_ap32[], low_64[], low_fields[], low_end[];
+HIDDEN extern const uint8_t enter_kernel_end[];
+HIDDEN _Noreturn void enter_kernel(uint64_t cr3, uint64_t efer, uint64_t where, uint64_t cr4);
 
 #endif

@@ -8,8 +8,9 @@
 
 /* CPUID leaves whose bits <cpuid.h> does not name for every compiler. */
 #define LEAF1_ECX_RDRAND    (1u << 30)
-#define LEAF1_ECX_X2APIC    (1u << 21)
 #define LEAF1_ECX_GUEST     (1u << 31) /* a hypervisor is present */
+#define LEAF1_EDX_APIC      (1u << 9)
+#define LEAF1_EDX_MTRR      (1u << 12)
 #define LEAF1_EDX_PAT       (1u << 16)
 #define LEAF7_EBX_RDSEED    (1u << 18)
 #define LEAF7_ECX_LA57      (1u << 16)
@@ -42,13 +43,12 @@ static struct cpuid extended_leaf(uint32_t leaf)
 void cpu_identify(struct cpu *cpu)
 {
 	struct cpuid one = basic_leaf(1), seven = basic_leaf(7), extended = extended_leaf(0x80000001u);
-	uint32_t bits = extended_leaf(0x80000008u).eax & 0xff;
 	cpu->pat = (one.edx & LEAF1_EDX_PAT) != 0;
-	cpu->x2apic = (one.ecx & LEAF1_ECX_X2APIC) != 0;
+	cpu->mtrr = (one.edx & LEAF1_EDX_MTRR) != 0;
+	cpu->apic = (one.edx & LEAF1_EDX_APIC) != 0;
 	cpu->level5 = (seven.ecx & LEAF7_ECX_LA57) != 0;
 	cpu->nx = (extended.edx & EXTENDED1_EDX_NX) != 0;
 	cpu->huge_pages = (extended.edx & EXTENDED1_EDX_1GIB) != 0;
-	cpu->physical_bits = bits != 0 ? bits : 36; /* Intel SDM 3A 4.1.4: without the leaf, 36 */
 }
 
 /* The 64-bit forms only: narrower RDRAND and RDSEED are doubtful on unpatched Zen 5. */
@@ -145,22 +145,23 @@ int cpu_tsc_hz(const struct machine *machine, uint64_t *hz)
 #define PIC1_MASK      0x21
 #define PIC2_MASK      0xa1
 #define ALL_MASKED     0xff
-#define APIC_ENABLED   (1u << 11) /* in IA32_APIC_BASE */
-#define APIC_X2_MODE   (1u << 10)
-#define APIC_ADDRESS   UINT64_C(0x000ffffffffff000)
 #define APIC_LVT_TIMER 0x320
 #define APIC_MASKED    (1u << 16)
-#define MSR_X2APIC     0x800 /* + register offset / 16 */
+
+int cpu_has_apic(void)
+{
+	return (basic_leaf(1).edx & LEAF1_EDX_APIC) && (rdmsr(MSR_APIC_BASE) & APIC_BASE_ENABLED);
+}
 
 void cpu_quiet_interrupts(void)
 {
 	out8(PIC1_MASK, ALL_MASKED);
 	out8(PIC2_MASK, ALL_MASKED);
-	uint64_t base = rdmsr(MSR_APIC_BASE);
-	if (!(base & APIC_ENABLED))
+	if (!cpu_has_apic())
 		return;
-	if (base & APIC_X2_MODE)
+	uint64_t base = rdmsr(MSR_APIC_BASE);
+	if (base & APIC_BASE_X2)
 		wrmsr(MSR_X2APIC + APIC_LVT_TIMER / 16, APIC_MASKED);
 	else
-		*(volatile uint32_t *)at((base & APIC_ADDRESS) + APIC_LVT_TIMER) = APIC_MASKED;
+		*(volatile uint32_t *)at((base & APIC_BASE_ADDRESS) + APIC_LVT_TIMER) = APIC_MASKED;
 }

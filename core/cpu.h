@@ -32,14 +32,27 @@
 #define KERNEL_CR4 (CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
 /* Page attributes: entries 0 to 3 as after reset (WB, WT, UC-, UC), then WP, WC, UC-, UC. */
-#define KERNEL_PAT_LOW  0x00070406u
-#define KERNEL_PAT_HIGH 0x00070105u
+#define KERNEL_PAT 0x0007010500070406
+
+/* Intel SDM 3A 11.4.4 */
+#define APIC_BASE_BOOT_CPU (1u << 8)
+#define APIC_BASE_X2       (1u << 10)
+#define APIC_BASE_ENABLED  (1u << 11)
+#define APIC_BASE_ADDRESS  UINT64_C(0x000ffffffffff000)
+#define MSR_X2APIC         0x800 /* + register offset / 16 */
 
 /* Selectors of the GDT that the kernel enters with. */
 #define KERNEL_CS 0x08
 #define KERNEL_DS 0x10
 
 #ifndef __ASSEMBLER__
+static inline uint64_t read_cr4(void)
+{
+	uint64_t value;
+	__asm__ volatile("mov %%cr4, %0" : "=r"(value));
+	return value;
+}
+
 static inline uint64_t rdmsr(uint32_t msr)
 {
 	uint32_t low, high;

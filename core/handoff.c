@@ -23,9 +23,9 @@ struct block {
 #define GDT_CODE64 UINT64_C(0x00af9b000000ffff)
 #define GDT_DATA   UINT64_C(0x00cf93000000ffff)
 
-static void *virtual(const struct boot *boot, const void *identity)
+static void *virtual(const struct boot *boot, const void *here)
 {
-	return at(boot->direct_map_base + (uintptr_t)identity);
+	return at(direct(boot, here));
 }
 
 static void describe_kernel(const struct boot *boot, struct twinboot_handoff *handoff)
@@ -130,7 +130,7 @@ static void describe_memory(struct boot *boot, struct twinboot_handoff *handoff)
 	handoff->direct_map_size = boot->direct_map_size;
 }
 
-uint64_t handoff_make(struct boot *boot, uint64_t *gdt)
+struct twinboot_handoff *handoff_make(struct boot *boot)
 {
 	struct machine *machine = boot->machine;
 	struct block *block = memory_take(&boot->memory, sizeof(*block));
@@ -147,6 +147,8 @@ uint64_t handoff_make(struct boot *boot, uint64_t *gdt)
 	describe_kernel(boot, handoff);
 	describe_modules(boot, block);
 	describe_framebuffer(boot, block);
+	handoff->cpus = boot->cpu_count > 0 ? virtual(boot, boot->cpus) : NULL;
+	handoff->cpu_count = boot->cpu_count;
 	handoff->stack_size = boot->stack_size;
 	handoff->stack_top = stack_top(boot, 0);
 	handoff->wall_clock = machine->wall_clock;
@@ -156,10 +158,10 @@ uint64_t handoff_make(struct boot *boot, uint64_t *gdt)
 
 	block->gdt[KERNEL_CS / 8] = GDT_CODE64;
 	block->gdt[KERNEL_DS / 8] = GDT_DATA;
-	*gdt = (uintptr_t)virtual(boot, block->gdt);
+	boot->start->gdt = direct(boot, block->gdt);
+	boot->start->argument = direct(boot, handoff);
 	describe_memory(boot, handoff);
 	handoff->tsc_loader_entry = machine->tsc_entry;
 	handoff->tsc_payload_ready = machine->tsc_payload_ready;
-	handoff->tsc_handoff = __builtin_ia32_rdtsc();
-	return (uintptr_t)virtual(boot, handoff);
+	return handoff;
 }

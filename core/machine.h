@@ -64,6 +64,7 @@ struct __attribute__((aligned(8))) machine {
 	uint64_t arena;        /* in: page aligned, below 4 GiB, arena_needed bytes */
 	uint64_t place_wanted; /* out: the address that a kernel linked low would be moved to, or 0 */
 	uint64_t place_wanted_size; /* out: bytes */
+	uint64_t low_page;     /* in: a page below 1 MiB where the other CPUs start, or 0 */
 	uint64_t place; /* in: place_wanted, if the front door owns those bytes now */
 
 	/* UEFI runtime services: what must stay callable one to one, with the permissions that the rows' types stand
@@ -100,7 +101,7 @@ struct __attribute__((aligned(8))) machine {
 	char error[MACHINE_ERROR_MAX]; /* after a failed core_prepare(): code, sentence and facts */
 };
 
-_Static_assert(sizeof(struct machine) == 1544, "the same layout for i686 and x86-64");
+_Static_assert(sizeof(struct machine) == 1552, "the same layout for i686 and x86-64");
 
 /* Checks payload, processor and memory and decides whether this kernel can run here. Returns 1, or 0 with
    machine->error set. Calls no firmware; writes to nothing but machine->scratch and machine->error. */

@@ -125,6 +125,19 @@ int memory_is_free(const struct memory *memory, uint64_t base, uint64_t size, ui
 	return covered >= base + size;
 }
 
+/* The highest one: real-mode leftovers lie low. */
+uint64_t memory_low_page(const struct memory *memory, uint64_t avoid, uint64_t avoid_size)
+{
+	const struct machine *machine = memory->machine;
+	if (machine->low_page != 0)
+		return machine->low_page;
+	for (uint64_t page = ONE_MIB - PAGE_SIZE; page >= PAGE_SIZE; page -= PAGE_SIZE)
+		if ((page >= avoid + avoid_size || page + PAGE_SIZE <= avoid) &&
+		    memory_is_free(memory, page, PAGE_SIZE, TWINBOOT_MEMORY_USABLE))
+			return page;
+	return 0;
+}
+
 uint64_t memory_arena_open(struct memory *memory, uint64_t avoid, uint64_t avoid_size)
 {
 	const struct machine *machine = memory->machine;

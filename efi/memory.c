@@ -5,6 +5,8 @@
    slack proved few. */
 #define SLACK_ENTRIES 64
 
+#define ONE_MIB (UINT64_C(1) << 20)
+
 /* Rows for the memory attributes table, which splits the runtime entries of the map: one driver's image takes about
    three. */
 #define ATTRIBUTE_ROWS 256
@@ -174,6 +176,10 @@ int memory_for_core(struct machine *machine)
 	if (EFI_ERROR(status))
 		return efi_fail(machine, ERROR_OUT_OF_MEMORY, machine->arena_needed / 1024);
 	machine->arena = base;
+	/* Without a low page there is one CPU. */
+	base = ONE_MIB - 1;
+	if (!EFI_ERROR(allocate(AllocateMaxAddress, PAGE_SIZE, &base)))
+		machine->low_page = base;
 	/* A kernel that does not find its place will be mapped where it lies. */
 	base = machine->place_wanted;
 	if (machine->place_wanted_size != 0 &&

@@ -11,7 +11,7 @@
 #include "cpu.h"
 
 /* The framebuffer is a wish: a machine without one is examined all the same. */
-TWINBOOT_NEEDS(TWINBOOT_LEAVE_CPUS, 1024, 768, 32, 0)
+TWINBOOT_NEEDS(0, 1024, 768, 32, 0)
 
 /* QEMU's isa-debug-exit: the value v makes QEMU exit with 2v + 1, so 33 and 35. */
 #define EXIT_PORT 0xf4

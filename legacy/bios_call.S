@@ -6,7 +6,7 @@
 #include "../core/cpu.h"
 
 /* offsetof(struct machine, error); legacy/main.c asserts it */
-#define MACHINE_ERROR 1032
+#define MACHINE_ERROR 1040
 
 #define CODE32 0x08
 #define DATA32 0x10

@@ -22,7 +22,7 @@ static uint8_t scratch[MACHINE_SCRATCH_SIZE(REGIONS_MAX)] __attribute__((aligned
 /* One page map level 4, one page directory pointer table, four page directories of 2 MiB pages: the low 4 GiB. */
 static uint64_t page_tables[6][512] __attribute__((aligned(4096)));
 
-_Static_assert(offsetof(struct machine, error) == 1032, "MACHINE_ERROR in bios_call.S");
+_Static_assert(offsetof(struct machine, error) == 1040, "MACHINE_ERROR in bios_call.S");
 
 void die(const char *format, ...)
 {

@@ -58,7 +58,7 @@ class Build:
 def build(out: Path, *arguments: str) -> Build:
     """A build that must succeed."""
     done = make(out, *arguments)
-    assert done.returncode == 0, f"{' '.join(done.args)}\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"{' '.join(done.args)}\n{done.stderr}"
     return Build(out, done.stderr)
 
 
