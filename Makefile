@@ -14,6 +14,9 @@ OBJCOPY := objcopy
 AR      := ar
 PYTHON  := /usr/bin/python3
 
+# One line a step; V=1 shows the commands themselves.
+say = $(if $(V),,@printf '  %-8s%s\n' '$(1)' '$(2)';)
+
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
@@ -67,27 +70,27 @@ EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) core/crc32c.c)
 
 $(OUT)/x86_64/%.o: % | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(CC) $(CORE_FLAGS) -Wa,-I$(OUT) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CORE_FLAGS) -Wa,-I$(OUT) -MMD -MP -c -o $@ $<
 
 $(OUT)/i686/%.c.o: %.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(CC) $(LEGACY_FLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC 32,$<)$(CC) $(LEGACY_FLAGS) -MMD -MP -c -o $@ $<
 
 $(OUT)/i686/%.S.o: %.S | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(CC) $(BARE_FLAGS) -MMD -MP -c -o $@ $<
+	$(call say,AS 16/32,$<)$(CC) $(BARE_FLAGS) -MMD -MP -c -o $@ $<
 
 $(OUT)/efi/%.o: % | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(CC) $(EFI_FLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC efi,$<)$(CC) $(EFI_FLAGS) -MMD -MP -c -o $@ $<
 
 $(OUT)/kernel/%.o: % | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_FLAGS) -Wa,-I$(OUT) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(KERNEL_FLAGS) -Wa,-I$(OUT) -MMD -MP -c -o $@ $<
 
 $(OUT)/host/%.o: % | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(CC) $(HOST_FLAGS) -MMD -MP -c -o $@ $<
+	$(call say,HOSTCC,$<)$(CC) $(HOST_FLAGS) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
 
@@ -95,39 +98,43 @@ $(OUT)/host/%.o: % | $(DEPS_BUILD)
 FONT := /usr/share/consolefonts/Unifont-APL8x16.psf.gz
 $(OUT)/font8x16.bin: | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	zcat $(FONT) | tail -c +$$((4 + 32 * 16 + 1)) | head -c $$((95 * 16)) > $@
+	$(call say,FONT,$@)zcat $(FONT) | tail -c +$$((4 + 32 * 16 + 1)) | head -c $$((95 * 16)) > $@
 $(OUT)/x86_64/core/font.S.o $(OUT)/kernel/kernel/font.S.o: $(OUT)/font8x16.bin
 
 # ---- core: one object for both loaders -----------------------------------------------------------------------------
 
 $(OUT)/core.o: $(CORE_OBJECTS) linker/core.ld
-	$(LD) -r -T linker/core.ld -o $@ $(CORE_OBJECTS)
-	$(OBJCOPY) --keep-global-symbol=core_prepare --keep-global-symbol=core_boot \
+	$(call say,LD,$@)$(LD) -r -T linker/core.ld -o $@ $(CORE_OBJECTS)
+	@$(OBJCOPY) --keep-global-symbol=core_prepare --keep-global-symbol=core_boot \
 		--keep-global-symbol=core_halt $@
 
 # ---- Host tools ----------------------------------------------------------------------------------------------------
 
 $(OUT)/embed: $(EMBED_OBJECTS)
-	$(CC) -o $@ $^
+	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
 $(OUT)/finish: $(OUT)/host/efi/finish.c.o
-	$(CC) -o $@ $^
+	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
 $(OUT)/compose: $(OUT)/host/images/compose.c.o $(OUT)/host/core/crc32c.c.o
-	$(CC) -o $@ $^
+	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
 # ---- Kernels -------------------------------------------------------------------------------------------------------
 
 $(OUT)/kernel.elf: $(KERNEL_OBJECTS) linker/kernel.ld
-	$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none -T linker/kernel.ld \
+	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none -T linker/kernel.ld \
 		-o $@ $(KERNEL_OBJECTS)
 
 $(OUT)/hello.elf: kernel/example/hello.c include/twinboot.h | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 $(WARN) -ffreestanding -fpie -static-pie -nostdlib -mno-red-zone -mgeneral-regs-only \
+	$(call say,CC,$@)$(CC) -std=gnu11 -O2 $(WARN) -ffreestanding -fpie -static-pie -nostdlib -mno-red-zone -mgeneral-regs-only \
 		-fno-stack-protector -I include -Wl,-e,kernel_main -o $@ $<
 
 # ---- The payload: check, strip, pad, wrap, archive -----------------------------------------------------------------
+
+# A kernel or module that is not there is embed's to report: it says what to do.
+BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf
+$(filter-out $(BUILT_KERNELS),$(KERNEL)): ;
 
 # Other values of these variables are other inputs: each stands in a file that changes only when its value does.
 define value_file
@@ -142,9 +149,9 @@ FORCE:
 MAX_IMAGE := $(if $(MAX_IMAGE_MIB),--max-image $(MAX_IMAGE_MIB))
 
 $(OUT)/kernel.padded: $(KERNEL) $(OUT)/KERNEL.value $(OUT)/MAX_IMAGE_MIB.value $(OUT)/embed
-	@$(OUT)/embed check $(MAX_IMAGE) $(KERNEL)
-	@$(OUT)/embed strip $(KERNEL) $(OUT)/kernel.stripped
-	$(OUT)/embed pad $(MAX_IMAGE) $(OUT)/kernel.stripped $@ $(KERNEL)
+	$(call say,CHECK,$(KERNEL))$(OUT)/embed check $(MAX_IMAGE) $(KERNEL)
+	$(call say,STRIP,$(OUT)/kernel.stripped)$(OUT)/embed strip $(KERNEL) $(OUT)/kernel.stripped
+	$(call say,PAD,$@)$(OUT)/embed pad $(MAX_IMAGE) $(OUT)/kernel.stripped $@ $(KERNEL)
 
 # objcopy names its symbols after the input's path as it was given.
 symbol = $(subst -,_,$(subst /,_,$(subst .,_,$(1))))
@@ -156,46 +163,46 @@ wrap = cd $(OUT) && $(OBJCOPY) -I binary -O elf64-x86-64 --binary-architecture=i
 	--redefine-sym _binary_$(call symbol,$(2))_size=_$(1)_size $(2) $(3)
 
 $(OUT)/kernel_bin.o: $(OUT)/kernel.padded
-	$(call wrap,kernel,kernel.padded,kernel_bin.o)
+	$(call say,WRAP,$@)$(call wrap,kernel,kernel.padded,kernel_bin.o)
 
 $(OUT)/libkernel_bin.a: $(OUT)/kernel_bin.o
-	rm -f $@
-	$(AR) crsD $@ $<
+	@rm -f $@
+	$(call say,AR,$@)$(AR) crsD $@ $<
 
 $(OUT)/modules.bin $(OUT)/payload.ld &: $(OUT)/kernel.padded $(OUT)/CMDLINE.value $(OUT)/MODULES.value $(OUT)/embed
-	$(OUT)/embed info --kernel $(OUT)/kernel.padded --sha256 $$(sha256sum < $(OUT)/kernel.padded | cut -d' ' -f1) \
+	$(call say,INFO,$(OUT)/modules.bin)$(OUT)/embed info --kernel $(OUT)/kernel.padded --sha256 $$(sha256sum < $(OUT)/kernel.padded | cut -d' ' -f1) \
 		--command-line '$(subst ','\'',$(CMDLINE))' --modules '$(MODULES)' \
 		--out $(OUT)/modules.bin --ld $(OUT)/payload.ld --depfile $(OUT)/modules.bin.d
 
 $(OUT)/modules.o: $(OUT)/modules.bin
-	$(call wrap,modules,modules.bin,modules.o)
+	$(call say,WRAP,$@)$(call wrap,modules,modules.bin,modules.o)
 
 PAYLOAD := $(OUT)/modules.o $(OUT)/libkernel_bin.a
 
 # ---- The loaders ---------------------------------------------------------------------------------------------------
 
 $(OUT)/legacy.elf: $(LEGACY_OBJECTS) $(OUT)/core.o $(PAYLOAD) $(OUT)/payload.ld linker/legacy.ld
-	$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none \
+	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none \
 		-L $(OUT) -T linker/legacy.ld -o $@ $(LEGACY_OBJECTS) $(OUT)/core.o $(PAYLOAD)
 
 $(OUT)/legacy.bin: $(OUT)/legacy.elf
-	$(OBJCOPY) -O binary -j .boot -j .loader $< $@
+	$(call say,OBJCOPY,$@)$(OBJCOPY) -O binary -j .boot -j .loader $< $@
 
 $(OUT)/efi.so: $(EFI_OBJECTS) $(OUT)/core.o $(PAYLOAD) linker/efi.ld
-	$(LD) -m elf_x86_64 -nostdlib -shared -Bsymbolic --no-undefined -z noexecstack -z max-page-size=4096 \
+	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -shared -Bsymbolic --no-undefined -z noexecstack -z max-page-size=4096 \
 		--hash-style=sysv --build-id=none -T linker/efi.ld -o $@ /usr/lib/crt0-efi-x86_64.o $(EFI_OBJECTS) \
 		$(OUT)/core.o $(PAYLOAD) /usr/lib/libgnuefi.a
 
 # The sections before objcopy's renaming: exactly those of linker/efi.ld that are loaded.
 $(OUT)/BOOTX64.EFI: $(OUT)/efi.so $(OUT)/finish
-	$(OBJCOPY) -j .text -j .rodata -j .reloc -j .data -j .modules -j .kernel --target efi-app-x86_64 \
+	$(call say,OBJCOPY,$@)$(OBJCOPY) -j .text -j .rodata -j .reloc -j .data -j .modules -j .kernel --target efi-app-x86_64 \
 		--subsystem=10 --section-alignment 4096 --file-alignment 4096 $< $@.unfinished
-	$(OUT)/finish $@.unfinished $@
+	@$(OUT)/finish $@.unfinished $@
 
 # ---- The image -----------------------------------------------------------------------------------------------------
 
 $(IMAGE): $(OUT)/legacy.bin $(OUT)/BOOTX64.EFI $(OUT)/compose images/disk.sh
-	images/disk.sh $@ $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/compose
+	$(call say,IMAGE,$@)images/disk.sh $@ $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/compose
 
 # ---- Running -------------------------------------------------------------------------------------------------------
 
@@ -214,6 +221,43 @@ debug-bios: $(IMAGE) ## QEMU stopped before the BIOS' first instruction; prints 
 debug-uefi: $(IMAGE) ## the same for UEFI
 	@$(QEMU) debug --firmware uefi --image $(IMAGE) --kernel $(KERNEL) --loader $(OUT)/efi.so
 
+# ---- Tests ---------------------------------------------------------------------------------------------------------
+
+# The first comment of a unit test or fuzzer names the sources it links.
+links = $(shell sed -n 's|^/\* links: \(.*\) \*/$$|\1|p' $(1))
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+TIME ?= 60
+
+.SECONDEXPANSION:
+$(OUT)/unit/%: tests/unit/%.c $$(call links,tests/unit/$$*.c) $(wildcard core/*.h embed/*.h include/*.h) | $(DEPS_TEST)
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$<)$(CC) $(HOST_FLAGS) $(SANITIZE) -I include -o $@ $(filter %.c,$^) -lcmocka
+
+$(OUT)/fuzz/%: tests/fuzz/%.c $$(call links,tests/fuzz/$$*.c) $(wildcard core/*.h embed/*.h include/*.h) | $(DEPS_TEST)
+	@mkdir -p $(@D)
+	$(call say,FUZZER,$<)clang -std=gnu11 -O1 -g $(SANITIZE) -fsanitize=fuzzer -I include -o $@ $(filter %.c,$^)
+
+.PHONY: test test-all unit lint fuzz
+test: unit lint $(IMAGE) ## unit tests on the host, lint, and boots through both firmwares
+	$(PYTHON) -m pytest -q tests
+test-all: unit lint $(IMAGE) ## the same with the whole boot matrix
+	$(PYTHON) -m pytest -q tests -m ''
+unit: $(UNIT_TESTS) ## the unit tests alone
+	@for test in $(UNIT_TESTS); do CMOCKA_MESSAGE_OUTPUT=stdout $$test >$$test.log 2>&1 || { cat $$test.log; exit 1; }; \
+		tail -1 $$test.log | sed "s|^|$$test: |"; done
+C_FILES := $(wildcard core/*.[ch] legacy/*.[ch] efi/*.[ch] embed/*.[ch] kernel/*.[ch] kernel/example/*.c images/*.[ch] \
+	include/*.h tests/unit/*.[ch] tests/fuzz/*.[ch] tests/kernels/*.[ch])
+lint: | $(DEPS_TEST) ## clang-format and cppcheck
+	clang-format --dry-run -Werror $(C_FILES)
+	cppcheck -q --error-exitcode=1 --inline-suppr --enable=warning,portability --suppressions-list=.cppcheck -I include \
+		core efi embed images legacy kernel
+fuzz: $(FUZZERS) ## every fuzzer for TIME=60 seconds
+	@for fuzzer in $(FUZZERS); do echo "== $$fuzzer"; mkdir -p $$fuzzer.corpus; \
+		$$fuzzer -max_total_time=$(TIME) -print_final_stats=1 -verbosity=0 $$fuzzer.corpus \
+		$$(ls -d tests/fuzz/corpus/$${fuzzer##*/fuzz_} 2>/dev/null) || exit 1; done
+
 .PHONY: clean help
 clean: ## remove everything that was built
 	rm -rf $(OUT)
@@ -221,4 +265,4 @@ clean: ## remove everything that was built
 help: ## this list
 	@echo 'make [target] [KERNEL=kernel.elf] [CMDLINE="..."] [MODULES="path[:name] ..."] [OUT=build]'
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
-	@echo 'RUN_TIMEOUT=10 seconds, RUN_MEMORY=512M; MAX_IMAGE_MIB=1024 limits the kernel in memory'
+	@echo 'RUN_TIMEOUT=10 seconds, RUN_MEMORY=512M, V=1 shows commands; MAX_IMAGE_MIB=1024 limits the kernel in memory'

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ACPI 6.5, chapter 5: as many tables as the loader itself needs. Nothing is believed without its checksum. */
+/* ACPI 6.5, chapter 5: as many tables as the loader itself needs. Nothing is believed without its checksum.
+ */
 #include "core.h"
 #include "port.h"
 
@@ -44,8 +45,8 @@ static const struct table *checked(const struct machine *machine, uint64_t phys)
 	if (phys == 0 || phys > limit - sizeof(struct table))
 		return NULL;
 	const struct table *table = at(phys);
-	if (table->length < sizeof(*table) || table->length > TABLE_SIZE_MAX || table->length > limit - phys ||
-	    !sums_to_zero(table, table->length))
+	if (table->length < sizeof(*table) || table->length > TABLE_SIZE_MAX ||
+	    table->length > limit - phys || !sums_to_zero(table, table->length))
 		return NULL;
 	return table;
 }

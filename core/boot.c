@@ -55,7 +55,8 @@ static int place(struct boot *boot)
 		machine->place_wanted_size = kernel->size;
 	}
 	if (low && (kernel->virt == kernel->phys || kernel->virt == machine->place ||
-		    (reachable && memory_is_free(&boot->memory, kernel->virt, kernel->size, TWINBOOT_MEMORY_KERNEL)))) {
+		    (reachable &&
+		     memory_is_free(&boot->memory, kernel->virt, kernel->size, TWINBOOT_MEMORY_KERNEL)))) {
 		boot->flags |= TWINBOOT_KERNEL_IN_PLACE | TWINBOOT_IDENTITY_MAPPED;
 	} else if (needs & TWINBOOT_NEED_IN_PLACE) {
 		return fail(machine, ERROR_NOT_IN_PLACE, kernel->virt, kernel->size / 1024);
@@ -83,7 +84,8 @@ static int plan(struct boot *boot, struct machine *machine)
 	if (!(needs->flags & TWINBOOT_LEAVE_CPUS))
 		boot->cpu_count = cpus_list(machine, NULL);
 	if (needs->contract > TWINBOOT_CONTRACT_VERSION)
-		return fail(machine, ERROR_CONTRACT, (uint64_t)needs->contract, (uint64_t)TWINBOOT_CONTRACT_VERSION);
+		return fail(machine, ERROR_CONTRACT, (uint64_t)needs->contract,
+			    (uint64_t)TWINBOOT_CONTRACT_VERSION);
 	if ((needs->flags & TWINBOOT_NEED_FRAMEBUFFER) && machine->framebuffer.base == 0)
 		return fail(machine, ERROR_NO_FRAMEBUFFER);
 	if ((needs->flags & TWINBOOT_NEED_LEVEL5_PAGING) && !boot->cpu.level5)
@@ -117,7 +119,8 @@ int core_prepare(struct machine *machine)
 static void keep_headers(struct boot *boot)
 {
 	struct kernel *kernel = &boot->kernel;
-	kernel->file = memcpy(memory_take(&boot->memory, kernel->file_headers), kernel->file, kernel->file_headers);
+	kernel->file =
+		memcpy(memory_take(&boot->memory, kernel->file_headers), kernel->file, kernel->file_headers);
 }
 
 /* Kept for good: a CPU that comes late must still find it. */
@@ -127,7 +130,8 @@ static void take_low_page(struct boot *boot)
 	boot->low_page = memory_low_page(&boot->memory, boot->kernel.virt, in_place ? boot->kernel.size : 0);
 	if (boot->memory.arena_low <= boot->low_page && boot->low_page < boot->memory.arena_top)
 		boot->low_page = 0; /* a machine with next to no memory */
-	memory_add(boot->machine, boot->low_page, boot->low_page != 0 ? PAGE_SIZE : 0, TWINBOOT_MEMORY_LOADER);
+	memory_add(boot->machine, boot->low_page, boot->low_page != 0 ? PAGE_SIZE : 0,
+		   TWINBOOT_MEMORY_LOADER);
 }
 
 /* To where it is linked, if that is possible at all and the firmware could not put it there. */
@@ -146,8 +150,8 @@ static void settle_kernel(struct boot *boot)
 	memory_add(machine, kernel->phys, kernel->size, TWINBOOT_MEMORY_KERNEL);
 }
 
-/* All RAM, everything below 4 GiB, and the framebuffer, from physical address `first` on. What is not RAM is uncached,
-   whatever the MTRRs say, and no page of RAM shares a large page with anything else. */
+/* All RAM, everything below 4 GiB, and the framebuffer, from physical address `first` on. What is not RAM is
+   uncached, whatever the MTRRs say, and no page of RAM shares a large page with anything else. */
 static void map_physical(struct boot *boot, uint64_t base, uint64_t first)
 {
 	const struct memory *memory = &boot->memory;
@@ -175,13 +179,14 @@ static void map_physical(struct boot *boot, uint64_t base, uint64_t first)
 	if (done < FOUR_GIB)
 		paging_map(paging, base + done, done, FOUR_GIB - done, MAP_WRITE | MAP_UNCACHED);
 	if (framebuffer->base != 0) {
-		uint64_t low = page_down(framebuffer->base), end = page_up(framebuffer->base + framebuffer->size);
+		uint64_t low = page_down(framebuffer->base),
+			 end = page_up(framebuffer->base + framebuffer->size);
 		paging_map(paging, base + low, low, end - low, MAP_WRITE | MAP_WRITE_COMBINE);
 	}
 }
 
-/* Each page with what its segments ask for. A page that two segments share gets what both ask for, so each segment is
-   mapped with the permissions of all those that touch its first or last page. */
+/* Each page with what its segments ask for. A page that two segments share gets what both ask for, so each
+   segment is mapped with the permissions of all those that touch its first or last page. */
 static void map_kernel(struct boot *boot)
 {
 	const struct kernel *kernel = &boot->kernel;
@@ -192,7 +197,8 @@ static void map_kernel(struct boot *boot)
 			uint32_t flags = 0;
 			uint64_t stop = end;
 			for (uint32_t j = 0; kernel_segment(kernel, &j, &other);) {
-				uint64_t other_low = page_down(other.offset), other_end = page_up(other.offset + other.size);
+				uint64_t other_low = page_down(other.offset),
+					 other_end = page_up(other.offset + other.size);
 				if (other_low <= page && page < other_end) {
 					flags |= other.flags;
 					stop = other_end < stop ? other_end : stop;

@@ -10,12 +10,13 @@
 #define GLYPH_FIRST  ' '
 #define GLYPH_LAST   '~'
 /* font.S; bit 7 is leftmost. Hidden: no global offset table is needed to find it. */
-__attribute__((visibility("hidden"))) extern const uint8_t core_font8x16[GLYPH_LAST - GLYPH_FIRST + 1][GLYPH_HEIGHT];
+__attribute__((
+	visibility("hidden"))) extern const uint8_t core_font8x16[GLYPH_LAST - GLYPH_FIRST + 1][GLYPH_HEIGHT];
 
 /* VGA text mode 3 (IBM VGA): 80 x 25 cells of character and attribute. */
-#define VGA_TEXT    0xb8000
-#define VGA_COLUMNS 80
-#define VGA_ROWS    25
+#define VGA_TEXT              0xb8000
+#define VGA_COLUMNS           80
+#define VGA_ROWS              25
 #define VGA_LIGHT_GREY_ON_RED 0x4f00
 
 struct screen {
@@ -28,7 +29,8 @@ static void fill(const struct machine_framebuffer *f, uint32_t x, uint32_t y, ui
 {
 	uint32_t bytes = (f->bits_per_pixel + 7) / 8;
 	for (uint32_t line = y; line < y + height && line < f->height; line++) {
-		volatile uint8_t *out = (volatile uint8_t *)at(f->base) + (uint64_t)line * f->pitch + (uint64_t)x * bytes;
+		volatile uint8_t *out =
+			(volatile uint8_t *)at(f->base) + (uint64_t)line * f->pitch + (uint64_t)x * bytes;
 		for (uint32_t i = 0; i < width * bytes && x + i / bytes < f->width; i++)
 			out[i] = (uint8_t)(pixel >> (8 * (i % bytes)));
 	}
@@ -55,7 +57,8 @@ static void draw(const struct screen *screen, uint32_t column, uint32_t row, cha
 	for (uint32_t y = 0; y < GLYPH_HEIGHT; y++)
 		for (uint32_t x = 0; x < GLYPH_WIDTH; x++) {
 			int set = core_font8x16[shown - GLYPH_FIRST][y] >> (7 - x) & 1;
-			fill(f, (column * GLYPH_WIDTH + x) * s, (row * GLYPH_HEIGHT + y) * s, s, s, set ? white : red);
+			fill(f, (column * GLYPH_WIDTH + x) * s, (row * GLYPH_HEIGHT + y) * s, s, s,
+			     set ? white : red);
 		}
 }
 

@@ -71,13 +71,13 @@ int kernel_segment(const struct kernel *kernel, uint32_t *index, struct kernel_s
 /* memory.c */
 
 /* Sorts, splits and merges `count` rows of any kind into rows that keep the contract's promises; where rows
-   overlap, the higher type wins. `out` has room for 2 * count + 1 rows, `boundaries` for 2 * count. Returns the
-   number of rows in `out`. */
+   overlap, the higher type wins. `out` has room for 2 * count + 1 rows, `boundaries` for 2 * count. Returns
+   the number of rows in `out`. */
 uint32_t memory_normalise(const struct twinboot_region *in, uint32_t count, uint64_t *boundaries,
 			  struct twinboot_region *out);
 
-/* What core knows of memory, and the arena that it takes its own memory from: the top of the largest free range
-   that lies below 4 GiB, growing down. */
+/* What core knows of memory, and the arena that it takes its own memory from: the top of the largest free
+   range that lies below 4 GiB, growing down. */
 struct memory {
 	struct machine *machine;
 	struct twinboot_region *map; /* normalised, in machine->scratch */
@@ -97,7 +97,8 @@ uint64_t memory_low_page(const struct memory *memory, uint64_t avoid, uint64_t a
 /* True if each byte of [base, base + size) is usable, or of type `also`. */
 int memory_is_free(const struct memory *memory, uint64_t base, uint64_t size, uint32_t also);
 
-/* Takes the front door's arena, or chooses its range, apart from [avoid, avoid + avoid_size). Returns its bytes, 0 if there is none. */
+/* Takes the front door's arena, or chooses its range, apart from [avoid, avoid + avoid_size). Returns its
+ * bytes, 0 if there is none. */
 uint64_t memory_arena_open(struct memory *memory, uint64_t avoid, uint64_t avoid_size);
 
 /* `size` bytes from the arena, page aligned and zeroed. Never returns without them. */
@@ -134,7 +135,8 @@ int cpu_has_apic(void); /* a local APIC, turned on */
 /* acpi.c */
 /* The first table of that name with a good checksum, or NULL. */
 const void *acpi_find(const struct machine *machine, const char signature[4], uint32_t *length);
-int acpi_pm_timer_tsc_hz(const struct machine *machine, uint64_t *hz); /* 0 if there is no timer that counts */
+int acpi_pm_timer_tsc_hz(const struct machine *machine,
+			 uint64_t *hz); /* 0 if there is no timer that counts */
 
 /* What all of core_boot()'s steps work on. */
 struct boot {
@@ -152,8 +154,8 @@ struct boot {
 	uint64_t leave_cr3, leave_to; /* the first step of the boot CPU's way out */
 };
 
-/* handoff.c: all that the kernel is handed, in the arena; the last thing to be taken from it. Returns the handoff, where
-   it lies; fills boot->start->gdt. */
+/* handoff.c: all that the kernel is handed, in the arena; the last thing to be taken from it. Returns the
+   handoff, where it lies; fills boot->start->gdt. */
 struct twinboot_handoff *handoff_make(struct boot *boot);
 
 /* The direct map's address of something in memory. */
@@ -164,17 +166,19 @@ static inline uint64_t direct(const struct boot *boot, const void *here)
 
 /* cpus.c */
 #define CPUS_MAX 1024u
-/* The boot CPU first, then each that the MADT lists as enabled; at most CPUS_MAX. `cpus` may be NULL: only count. */
+/* The boot CPU first, then each that the MADT lists as enabled; at most CPUS_MAX. `cpus` may be NULL: only
+ * count. */
 uint32_t cpus_list(const struct machine *machine, struct twinboot_cpu *cpus);
-/* Starts all but the first, together, and waits, with a limit, until each waits in the kernel's address space. */
+/* Starts all but the first, together, and waits, with a limit, until each waits in the kernel's address
+ * space. */
 void cpus_start(struct boot *boot, uint64_t tsc_hz);
 
 /* window.c: the loader's window, and the way into it. */
 void window_build(struct boot *boot);
 _Noreturn void window_leave(struct boot *boot);
 
-/* Where the `index`th CPU's stack ends; the boot CPU's index is 0. The window begins with a page of code and one of data;
-   then the stacks, each above a guard page that is not mapped. */
+/* Where the `index`th CPU's stack ends; the boot CPU's index is 0. The window begins with a page of code and
+   one of data; then the stacks, each above a guard page that is not mapped. */
 static inline uint64_t stack_top(const struct boot *boot, uint32_t index)
 {
 	uint64_t stride = PAGE_SIZE + boot->stack_size;
@@ -185,7 +189,7 @@ static inline uint64_t stack_top(const struct boot *boot, uint32_t index)
 #define START_MSRS_MAX 96
 struct start {
 	uint64_t final_cr3;
-	uint64_t gdt; /* virtual */
+	uint64_t gdt;                    /* virtual */
 	uint64_t stack, entry, argument; /* the boot CPU's RSP, RIP and RDI */
 	uint64_t cpus;                   /* virtual; struct twinboot_cpu[cpu_count] */
 	uint64_t cpu_count;
@@ -202,7 +206,8 @@ _Static_assert(sizeof(struct start) <= PAGE_SIZE, "one page of the window");
 /* Hidden: found relative to RIP, without a global offset table. */
 #define HIDDEN __attribute__((visibility("hidden")))
 HIDDEN extern const uint8_t window_code[], window_boot[], window_ap[], window_end[];
-HIDDEN extern const uint8_t low_code[], low_boot[], low_boot32[], low_ap32[], low_64[], low_fields[], low_end[];
+HIDDEN extern const uint8_t low_code[], low_boot[], low_boot32[], low_ap32[], low_64[], low_fields[],
+	low_end[];
 HIDDEN extern const uint8_t enter_kernel_end[];
 HIDDEN _Noreturn void enter_kernel(uint64_t cr3, uint64_t efer, uint64_t where, uint64_t cr4);
 

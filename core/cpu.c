@@ -140,8 +140,8 @@ int cpu_tsc_hz(const struct machine *machine, uint64_t *hz)
 	return *hz != 0 ? TWINBOOT_TSC_CPUID_16H : TWINBOOT_TSC_UNKNOWN;
 }
 
-/* The 8259A pair (Intel 8259A; ports as on the IBM AT) and the local APIC's own timer, so that the first STI brings
-   no interrupt that the kernel never asked for. OVMF leaves its timer running. */
+/* The 8259A pair (Intel 8259A; ports as on the IBM AT) and the local APIC's own timer, so that the first STI
+   brings no interrupt that the kernel never asked for. OVMF leaves its timer running. */
 #define PIC1_MASK      0x21
 #define PIC2_MASK      0xa1
 #define ALL_MASKED     0xff

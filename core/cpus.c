@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The other processors: found in ACPI's MADT, started together, each left waiting in the kernel's address space. */
+/* The other processors: found in ACPI's MADT, started together, each left waiting in the kernel's address
+ * space. */
 #include "core.h"
 #include "cpu.h"
 
@@ -11,16 +12,17 @@
 #define XAPIC_NO_CPU     0xff
 
 /* Intel SDM 3A 11.4 and 11.12: registers by offset from the base, or as MSRs. */
-#define APIC_ID             0x20
-#define APIC_COMMAND_LOW    0x300
-#define APIC_COMMAND_HIGH   0x310
-#define COMMAND_INIT        0x4500 /* assert, edge, physical destination */
-#define COMMAND_STARTUP     0x4600 /* plus the page's number */
-#define COMMAND_PENDING     (1u << 12)
-#define XAPIC_ID_MAX        0xfe
+#define APIC_ID           0x20
+#define APIC_COMMAND_LOW  0x300
+#define APIC_COMMAND_HIGH 0x310
+#define COMMAND_INIT      0x4500 /* assert, edge, physical destination */
+#define COMMAND_STARTUP   0x4600 /* plus the page's number */
+#define COMMAND_PENDING   (1u << 12)
+#define XAPIC_ID_MAX      0xfe
 
-/* Intel SDM 3A 9.4.4: a pause after INIT, without which some machines hang; two start-up IPIs 200 microseconds apart. A
-   third, once, for what was lost while a CPU was in SMM or its host busy. Then a CPU has a second. */
+/* Intel SDM 3A 9.4.4: a pause after INIT, without which some machines hang; two start-up IPIs 200
+   microseconds apart. A third, once, for what was lost while a CPU was in SMM or its host busy. Then a CPU
+   has a second. */
 #define INIT_PAUSE_US    10000
 #define STARTUP_PAUSE_US 200
 #define RETRY_PAUSE_US   100000
@@ -177,8 +179,8 @@ void cpus_start(struct boot *boot, uint64_t tsc_hz)
 	/* Who arrives from here on finds that it was given up, and stops for good. */
 	for (uint32_t i = 1; i < boot->cpu_count; i++) {
 		uint32_t silent = 0;
-		if (__atomic_compare_exchange_n(&boot->cpus[i].state, &silent, TWINBOOT_CPU_ABSENT, 0, __ATOMIC_ACQ_REL,
-						__ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(&boot->cpus[i].state, &silent, TWINBOOT_CPU_ABSENT, 0,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			boot->cpus[i].stack_top = 0;
 	}
 }

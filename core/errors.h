@@ -1,37 +1,67 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Every way in which a boot can end without a kernel, one line each: a code to look up in docs/errors.md, then
- * the sentence, with the facts as text_format() conversions. The boot sector, which has no room for sentences, has
- * its own in legacy/boot.S.
+ * Every way in which a boot can end without a kernel, one line each: a code to look up in docs/errors.md,
+ * then the sentence, with the facts as text_format() conversions. The boot sector, which has no room for
+ * sentences, has its own in legacy/boot.S.
  */
 #ifndef ERRORS_H
 #define ERRORS_H
 
 /* legacy/: BIOS */
 #define ERROR_NO_LONG_MODE "TB01: this processor has no 64-bit mode; use a machine with an x86-64 processor"
-#define ERROR_A20 "TB02: address line A20 stays off, so memory above 1 MiB cannot be used; turn on \"Gate A20\" in the BIOS set-up"
-#define ERROR_LOW_MEMORY "TB03: the BIOS leaves %u KiB of base memory, twinboot needs %u KiB; turn off network boot or other option ROMs in the BIOS set-up"
-#define ERROR_LOAD_TABLE "TB04: the load table in sector %u of the boot disk is damaged; write the image again"
-#define ERROR_DISK_READ "TB05: cannot read the boot disk: drive %x, sector %u, status %x; the image may be cut off or the disk failing: write the image again, whole"
-#define ERROR_NO_EDD "TB06: BIOS drive %x has no INT 13h extensions; attach the image as a hard disk, not as a floppy"
-#define ERROR_MEMORY_MAP "TB07: the BIOS gives no memory map (INT 15h E820h: %s); update the BIOS or boot by UEFI"
-#define ERROR_PAYLOAD_PLACE "TB08: not enough memory: the payload needs %u KiB of free memory from address %x on, and the memory map has %u KiB free there; give the machine more memory"
+#define ERROR_A20 \
+	"TB02: address line A20 stays off, so memory above 1 MiB cannot be used; turn on \"Gate A20\" in " \
+	"the BIOS set-up"
+#define ERROR_LOW_MEMORY \
+	"TB03: the BIOS leaves %u KiB of base memory, twinboot needs %u KiB; turn off network boot or " \
+	"other option ROMs in the BIOS set-up"
+#define ERROR_LOAD_TABLE \
+	"TB04: the load table in sector %u of the boot disk is damaged; write the image again"
+#define ERROR_DISK_READ \
+	"TB05: cannot read the boot disk: drive %x, sector %u, status %x; the image may be cut off or the " \
+	"disk failing: write the image again, whole"
+#define ERROR_NO_EDD \
+	"TB06: BIOS drive %x has no INT 13h extensions; attach the image as a hard disk, not as a floppy"
+#define ERROR_MEMORY_MAP \
+	"TB07: the BIOS gives no memory map (INT 15h E820h: %s); update the BIOS or boot by UEFI"
+#define ERROR_PAYLOAD_PLACE \
+	"TB08: not enough memory: the payload needs %u KiB of free memory from address %x on, and the " \
+	"memory map has %u KiB free there; give the machine more memory"
 
 /* core/: both firmwares */
-#define ERROR_PAYLOAD_INFO "TB20: the payload's description is damaged (checksum %x, should be %x); write the image again"
-#define ERROR_KERNEL_CHECKSUM "TB21: the kernel is damaged (checksum %x, should be %x over %u bytes); write the image again"
-#define ERROR_MODULES_CHECKSUM "TB22: the modules are damaged (checksum %x, should be %x over %u bytes); write the image again"
-#define ERROR_KERNEL_FORMAT "TB23: the embedded kernel is not the padded ELF file that the build made (%s); build the image again"
-#define ERROR_OUT_OF_MEMORY "TB24: not enough memory: %u KiB needed for page tables, stacks and the handoff, and no free range of the memory map below 4 GiB is that large; give the machine more memory"
-#define ERROR_NOT_IN_PLACE "TB25: the kernel must lie at its linked address %x (%u KiB), and the memory map has other things there; link it elsewhere, or without TWINBOOT_NEED_IN_PLACE"
-#define ERROR_NO_FRAMEBUFFER "TB26: the kernel needs a framebuffer, and this machine's firmware offers none; connect a display or use a graphics adapter that the firmware knows"
-#define ERROR_NO_LEVEL5 "TB27: the kernel needs five-level paging, and this processor has four levels; use a processor with LA57"
-#define ERROR_CONTRACT "TB28: the kernel needs contract version %u, and this loader has version %u; build the image with a newer twinboot"
+#define ERROR_PAYLOAD_INFO \
+	"TB20: the payload's description is damaged (checksum %x, should be %x); write the image again"
+#define ERROR_KERNEL_CHECKSUM \
+	"TB21: the kernel is damaged (checksum %x, should be %x over %u bytes); write the image again"
+#define ERROR_MODULES_CHECKSUM \
+	"TB22: the modules are damaged (checksum %x, should be %x over %u bytes); write the image again"
+#define ERROR_KERNEL_FORMAT \
+	"TB23: the embedded kernel is not the padded ELF file that the build made (%s); build the image " \
+	"again"
+#define ERROR_OUT_OF_MEMORY \
+	"TB24: not enough memory: %u KiB needed for page tables, stacks and the handoff, and no free range " \
+	"of the memory map below 4 GiB is that large; give the machine more memory"
+#define ERROR_NOT_IN_PLACE \
+	"TB25: the kernel must lie at its linked address %x (%u KiB), and the memory map has other things " \
+	"there; link it elsewhere, or without TWINBOOT_NEED_IN_PLACE"
+#define ERROR_NO_FRAMEBUFFER \
+	"TB26: the kernel needs a framebuffer, and this machine's firmware offers none; connect a display " \
+	"or use a graphics adapter that the firmware knows"
+#define ERROR_NO_LEVEL5 \
+	"TB27: the kernel needs five-level paging, and this processor has four levels; use a processor " \
+	"with LA57"
+#define ERROR_CONTRACT \
+	"TB28: the kernel needs contract version %u, and this loader has version %u; build the image with " \
+	"a newer twinboot"
 #define ERROR_MEMORY_ROWS "TB29: the firmware's memory map has %u entries, more than this loader has room for"
 
 /* efi/: UEFI */
-#define ERROR_EFI_MEMORY "TB40: the firmware gives no memory for the loader's own data (status %x); give the machine more memory"
+#define ERROR_EFI_MEMORY \
+	"TB40: the firmware gives no memory for the loader's own data (status %x); give the machine more " \
+	"memory"
 #define ERROR_EFI_MAP "TB41: the firmware's memory map cannot be read (status %x)"
-#define ERROR_EFI_EXIT "TB42: the firmware does not let go: ExitBootServices failed %u times (status %x); update the firmware"
+#define ERROR_EFI_EXIT \
+	"TB42: the firmware does not let go: ExitBootServices failed %u times (status %x); update the " \
+	"firmware"
 
 #endif

@@ -122,7 +122,8 @@ static void describe_memory(struct boot *boot, struct twinboot_handoff *handoff)
 	struct memory *memory = &boot->memory;
 	uint64_t rows_max = 2 * (uint64_t)(machine->region_count + 1) + 1;
 	struct twinboot_region *rows = memory_take(memory, rows_max * sizeof(*rows));
-	memory_add(machine, memory->arena_next, memory->arena_top - memory->arena_next, TWINBOOT_MEMORY_LOADER);
+	memory_add(machine, memory->arena_next, memory->arena_top - memory->arena_next,
+		   TWINBOOT_MEMORY_LOADER);
 	handoff->memory_map_count =
 		memory_normalise(at(machine->regions), machine->region_count, at(machine->scratch), rows);
 	handoff->memory_map = virtual(boot, rows);

@@ -17,7 +17,7 @@
 #include "payload.h"
 
 /* Where page tables must be able to lie for a 32-bit CR3, and what legacy's own tables reach. */
-#define FOUR_GIB UINT64_C(0x100000000)
+#define FOUR_GIB  UINT64_C(0x100000000)
 #define PAGE_SIZE 4096u
 
 /* Rows of the region table that core adds to the front door's: kernel, modules, loader, framebuffer,
@@ -29,8 +29,8 @@
 #define MACHINE_SCRATCH_SIZE(regions) ((uint64_t)((regions) + MACHINE_EXTRA_REGIONS + 1) * (2 * 8 + 2 * 24))
 
 #define MACHINE_FIRMWARE_NAME_MAX 64u
-#define MACHINE_DEVICE_PATH_MAX 512u
-#define MACHINE_ERROR_MAX 512u
+#define MACHINE_DEVICE_PATH_MAX   512u
+#define MACHINE_ERROR_MAX         512u
 
 struct machine_framebuffer {
 	uint64_t base; /* 0: there is none */
@@ -50,26 +50,30 @@ struct __attribute__((aligned(8))) machine {
 	char firmware[MACHINE_FIRMWARE_NAME_MAX];
 
 	/* The memory map as the firmware gives it, each entry translated to a contract type, in any order,
-	   of any alignment, overlapping or empty. `region_capacity` has room for MACHINE_EXTRA_REGIONS more. */
+	   of any alignment, overlapping or empty. `region_capacity` has room for MACHINE_EXTRA_REGIONS more.
+	 */
 	uint64_t regions; /* struct twinboot_region[region_capacity] */
 	uint32_t region_count;
 	uint32_t region_capacity;
-	uint64_t scratch; /* at least MACHINE_SCRATCH_SIZE(region_count) bytes that are core's until the jump */
+	uint64_t scratch; /* at least MACHINE_SCRATCH_SIZE(region_count) bytes that are core's until the jump
+			   */
 	uint64_t scratch_size;
-	uint64_t mapped_limit; /* physical memory below this is readable and writable one to one at core_boot() */
+	uint64_t mapped_limit; /* physical memory below this is readable and writable one to one at
+				  core_boot() */
 
-	/* Memory for core_boot(). Where the firmware has an allocator, core_prepare() says what is needed and the front
-	   door allocates it; else the front door leaves these 0, and core finds free memory in the map. */
-	uint64_t arena_needed; /* out: bytes */
-	uint64_t arena;        /* in: page aligned, below 4 GiB, arena_needed bytes */
-	uint64_t place_wanted; /* out: the address that a kernel linked low would be moved to, or 0 */
+	/* Memory for core_boot(). Where the firmware has an allocator, core_prepare() says what is needed and
+	   the front door allocates it; else the front door leaves these 0, and core finds free memory in the
+	   map. */
+	uint64_t arena_needed;      /* out: bytes */
+	uint64_t arena;             /* in: page aligned, below 4 GiB, arena_needed bytes */
+	uint64_t place_wanted;      /* out: the address that a kernel linked low would be moved to, or 0 */
 	uint64_t place_wanted_size; /* out: bytes */
-	uint64_t low_page;     /* in: a page below 1 MiB where the other CPUs start, or 0 */
-	uint64_t place; /* in: place_wanted, if the front door owns those bytes now */
+	uint64_t low_page;          /* in: a page below 1 MiB where the other CPUs start, or 0 */
+	uint64_t place;             /* in: place_wanted, if the front door owns those bytes now */
 
-	/* UEFI runtime services: what must stay callable one to one, with the permissions that the rows' types stand
-	   for: RUNTIME_CODE execute only, RUNTIME_DATA write, RESERVED (device memory) write and uncached. A later
-	   row overrules an earlier one. */
+	/* UEFI runtime services: what must stay callable one to one, with the permissions that the rows'
+	   types stand for: RUNTIME_CODE execute only, RUNTIME_DATA write, RESERVED (device memory) write and
+	   uncached. A later row overrules an earlier one. */
 	uint64_t runtime; /* struct twinboot_region[runtime_count], page aligned */
 	uint32_t runtime_count;
 	uint32_t reserved;
@@ -78,9 +82,9 @@ struct __attribute__((aligned(8))) machine {
 	uint64_t loader_base, loader_size;
 
 	/* The payload, zeros after the stored bytes included. */
-	uint64_t kernel;  /* physical address of _kernel_start_addr, a multiple of 4096 */
+	uint64_t kernel;      /* physical address of _kernel_start_addr, a multiple of 4096 */
 	uint64_t kernel_size; /* _kernel_end_addr - _kernel_start_addr */
-	uint64_t modules; /* physical address of struct payload_info */
+	uint64_t modules;     /* physical address of struct payload_info */
 	uint64_t modules_size;
 
 	struct machine_framebuffer framebuffer;

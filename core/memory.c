@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* No x86-64 processor has more physical address bits (Intel SDM 3A 4.1.4). An entry that wraps or goes on beyond
-   is cut here. */
+/* No x86-64 processor has more physical address bits (Intel SDM 3A 4.1.4). An entry that wraps or goes on
+   beyond is cut here. */
 #define PHYSICAL_END (UINT64_C(1) << 52)
 
 /* The page-aligned range that a row stands for: free memory is rounded inwards, all else outwards, so that no
@@ -24,10 +24,12 @@ static int page_range(const struct twinboot_region *row, uint64_t *base, uint64_
 	return *base < *end;
 }
 
-/* Firmware invents types (an ASUS board in CSM mode: 2954887168). What the contract does not know is reserved. */
+/* Firmware invents types (an ASUS board in CSM mode: 2954887168). What the contract does not know is
+ * reserved. */
 static uint32_t rank(uint32_t type)
 {
-	return type >= TWINBOOT_MEMORY_USABLE && type <= TWINBOOT_MEMORY_BAD ? type : TWINBOOT_MEMORY_RESERVED;
+	return type >= TWINBOOT_MEMORY_USABLE && type <= TWINBOOT_MEMORY_BAD ? type
+									     : TWINBOOT_MEMORY_RESERVED;
 }
 
 /* Insertion: most firmware sorts its map, so this is one pass; the worst map of 1000 rows costs a few million
@@ -45,7 +47,8 @@ static uint32_t sorted_boundaries(const struct twinboot_region *in, uint32_t cou
 				place--;
 			if (place > 0 && boundaries[place - 1] == pair[side])
 				continue;
-			memmove(&boundaries[place + 1], &boundaries[place], (used - place) * sizeof(*boundaries));
+			memmove(&boundaries[place + 1], &boundaries[place],
+				(used - place) * sizeof(*boundaries));
 			boundaries[place] = pair[side];
 			used++;
 		}
@@ -63,8 +66,8 @@ uint32_t memory_normalise(const struct twinboot_region *in, uint32_t count, uint
 		uint32_t type = 0;
 		for (uint32_t i = 0; i < count; i++) {
 			uint64_t base, end;
-			if (in[i].base_phys < high && page_range(&in[i], &base, &end) && base <= low && high <= end &&
-			    rank(in[i].type) > type)
+			if (in[i].base_phys < high && page_range(&in[i], &base, &end) && base <= low &&
+			    high <= end && rank(in[i].type) > type)
 				type = rank(in[i].type);
 		}
 		if (type == 0)
@@ -94,7 +97,8 @@ static void normalise_into_scratch(struct memory *memory)
 	uint64_t *boundaries = at(machine->scratch);
 	uint64_t rows = machine->region_count;
 	memory->map = (struct twinboot_region *)(boundaries + 2 * rows);
-	memory->count = memory_normalise(at(machine->regions), machine->region_count, boundaries, memory->map);
+	memory->count =
+		memory_normalise(at(machine->regions), machine->region_count, boundaries, memory->map);
 }
 
 void memory_init(struct memory *memory, struct machine *machine)

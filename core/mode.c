@@ -58,8 +58,8 @@ static int nearest(const struct mode *modes, uint32_t count, uint32_t width, uin
 	return best;
 }
 
-int mode_choose(const struct mode *modes, uint32_t count, const struct twinboot_needs *needs, const uint8_t *edid,
-		const struct mode *current)
+int mode_choose(const struct mode *modes, uint32_t count, const struct twinboot_needs *needs,
+		const uint8_t *edid, const struct mode *current)
 {
 	struct mode targets[] = {
 		{.width = needs->framebuffer_width, .height = needs->framebuffer_height},

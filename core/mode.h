@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which of a firmware's video modes a kernel gets. Both front doors ask here, so the answer is the same. Built for
-   i686 too. */
+/* Which of a firmware's video modes a kernel gets. Both front doors ask here, so the answer is the same.
+   Built for i686 too. */
 #ifndef MODE_H
 #define MODE_H
 
@@ -13,16 +13,16 @@ struct mode {
 	uint32_t id;                            /* the front door's own */
 };
 
-/* True for an EDID block (VESA E-EDID 1.4, 3.1) with the right header and checksum. Some firmware claims success and
-   gives nothing. */
+/* True for an EDID block (VESA E-EDID 1.4, 3.1) with the right header and checksum. Some firmware claims
+   success and gives nothing. */
 int edid_is_valid(const uint8_t edid[EDID_SIZE]);
 
 /*
- * Index of the mode to set, or -1 if `count` is 0. In this order: the size the kernel's note wishes; the display's
- * preferred size, if `edid` is not NULL; the size the firmware is in; 1024 x 768; the size nearest to that. Among
- * modes of one size, the wished depth, else the deepest.
+ * Index of the mode to set, or -1 if `count` is 0. In this order: the size the kernel's note wishes; the
+ * display's preferred size, if `edid` is not NULL; the size the firmware is in; 1024 x 768; the size nearest
+ * to that. Among modes of one size, the wished depth, else the deepest.
  */
-int mode_choose(const struct mode *modes, uint32_t count, const struct twinboot_needs *needs, const uint8_t *edid,
-		const struct mode *current);
+int mode_choose(const struct mode *modes, uint32_t count, const struct twinboot_needs *needs,
+		const uint8_t *edid, const struct mode *current);
 
 #endif

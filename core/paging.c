@@ -3,20 +3,20 @@
 #include "core.h"
 
 /* Intel SDM 3A, tables 4-15 to 4-20. */
-#define ENTRY_PRESENT    (UINT64_C(1) << 0)
-#define ENTRY_WRITE      (UINT64_C(1) << 1)
-#define ENTRY_PWT        (UINT64_C(1) << 3)
-#define ENTRY_PCD        (UINT64_C(1) << 4)
-#define ENTRY_LARGE      (UINT64_C(1) << 7)
-#define ENTRY_PAT_SMALL  (UINT64_C(1) << 7)
-#define ENTRY_PAT_LARGE  (UINT64_C(1) << 12)
-#define ENTRY_NX         (UINT64_C(1) << 63)
-#define ENTRY_ADDRESS    UINT64_C(0x000ffffffffff000)
+#define ENTRY_PRESENT   (UINT64_C(1) << 0)
+#define ENTRY_WRITE     (UINT64_C(1) << 1)
+#define ENTRY_PWT       (UINT64_C(1) << 3)
+#define ENTRY_PCD       (UINT64_C(1) << 4)
+#define ENTRY_LARGE     (UINT64_C(1) << 7)
+#define ENTRY_PAT_SMALL (UINT64_C(1) << 7)
+#define ENTRY_PAT_LARGE (UINT64_C(1) << 12)
+#define ENTRY_NX        (UINT64_C(1) << 63)
+#define ENTRY_ADDRESS   UINT64_C(0x000ffffffffff000)
 
 #define ENTRIES 512
 
-/* Permissions stand in the last level only; the levels above allow all. Memory types as CORE_PAT lays them out:
-   PAT index 2 (PCD) is UC-, 5 (PAT and PWT) is write-combining. */
+/* Permissions stand in the last level only; the levels above allow all. Memory types as CORE_PAT lays them
+   out: PAT index 2 (PCD) is UC-, 5 (PAT and PWT) is write-combining. */
 static uint64_t leaf(const struct paging *paging, uint64_t phys, uint32_t level, uint32_t flags)
 {
 	uint64_t entry = phys | ENTRY_PRESENT;
@@ -74,7 +74,8 @@ static void map_level(struct paging *paging, uint64_t *table, uint32_t level, ui
 		if (leaves && !is_table && step == reach && (phys & (reach - 1)) == 0)
 			*entry = leaf(paging, phys, level, flags);
 		else
-			map_level(paging, next_table(paging, entry, level - 1), level - 1, virt, phys, step, flags);
+			map_level(paging, next_table(paging, entry, level - 1), level - 1, virt, phys, step,
+				  flags);
 		virt += step;
 		phys += step;
 		size -= step;

@@ -20,13 +20,15 @@ int payload_check(struct machine *machine)
 	memcpy(&head, info, sizeof(head));
 	head.info_crc32c = 0;
 	uint32_t crc = 0;
-	if (info->magic == PAYLOAD_MAGIC && info->info_size >= sizeof(head) && info->info_size <= machine->modules_size) {
+	if (info->magic == PAYLOAD_MAGIC && info->info_size >= sizeof(head) &&
+	    info->info_size <= machine->modules_size) {
 		crc = crc32c(0, &head, sizeof(head));
 		crc = crc32c(crc, modules + sizeof(head), info->info_size - sizeof(head));
 	}
-	if (crc != info->info_crc32c || info->magic != PAYLOAD_MAGIC || info->kernel_size != machine->kernel_size ||
-	    info->kernel_stored > info->kernel_size || info->modules_size > machine->modules_size ||
-	    info->modules_stored > info->modules_size || info->modules_stored < info->info_size)
+	if (crc != info->info_crc32c || info->magic != PAYLOAD_MAGIC ||
+	    info->kernel_size != machine->kernel_size || info->kernel_stored > info->kernel_size ||
+	    info->modules_size > machine->modules_size || info->modules_stored > info->modules_size ||
+	    info->modules_stored < info->info_size)
 		return fail(machine, ERROR_PAYLOAD_INFO, (uint64_t)crc, (uint64_t)info->info_crc32c);
 
 	crc = crc32c(0, at(machine->kernel), info->kernel_stored);
@@ -36,7 +38,8 @@ int payload_check(struct machine *machine)
 	uint64_t module_bytes = info->modules_stored - info->info_size;
 	crc = crc32c(0, modules + info->info_size, module_bytes);
 	if (crc != info->modules_crc32c)
-		return fail(machine, ERROR_MODULES_CHECKSUM, (uint64_t)crc, (uint64_t)info->modules_crc32c, module_bytes);
+		return fail(machine, ERROR_MODULES_CHECKSUM, (uint64_t)crc, (uint64_t)info->modules_crc32c,
+			    module_bytes);
 	return 1;
 }
 
@@ -55,7 +58,8 @@ int kernel_segment(const struct kernel *kernel, uint32_t *index, struct kernel_s
 		const Elf64_Phdr *phdr = &phdrs[(*index)++];
 		if (phdr->p_type != PT_LOAD)
 			continue;
-		*segment = (struct kernel_segment){phdr->p_vaddr - kernel->linked, phdr->p_memsz, phdr->p_flags};
+		*segment =
+			(struct kernel_segment){phdr->p_vaddr - kernel->linked, phdr->p_memsz, phdr->p_flags};
 		return 1;
 	}
 	return 0;
@@ -141,8 +145,8 @@ static void apply_rela(const struct kernel *kernel, uint64_t slide)
 	}
 }
 
-/* System V gABI, "Relative Relocation Table": an even entry is an address to relocate, an odd one a bitmap of the
-   63 words that follow. */
+/* System V gABI, "Relative Relocation Table": an even entry is an address to relocate, an odd one a bitmap of
+   the 63 words that follow. */
 static void apply_relr(const struct kernel *kernel, uint64_t slide)
 {
 	uint64_t table = dynamic_value(kernel, DT_RELR);
@@ -167,8 +171,8 @@ static void apply_relr(const struct kernel *kernel, uint64_t slide)
 void kernel_relocate(const struct kernel *kernel)
 {
 	uint64_t slide = kernel->virt - kernel->linked;
-	/* RELATIVE entries carry the whole value, so they are applied even at slide 0: linkers may leave the word
-	   itself empty. */
+	/* RELATIVE entries carry the whole value, so they are applied even at slide 0: linkers may leave the
+	   word itself empty. */
 	apply_rela(kernel, slide);
 	if (slide != 0)
 		apply_relr(kernel, slide);

@@ -14,10 +14,10 @@
 
 #include "../include/twinboot.h"
 
-#define PAYLOAD_MAGIC        UINT64_C(0x44414f4c59415054) /* "TPAYLOAD" as bytes in memory */
-#define PAYLOAD_PAGE         4096u
-#define PAYLOAD_MODULES_MAX  64u
-#define PAYLOAD_STRING_MAX   4096u /* command line, a module's name or arguments: bytes with the NUL */
+#define PAYLOAD_MAGIC       UINT64_C(0x44414f4c59415054) /* "TPAYLOAD" as bytes in memory */
+#define PAYLOAD_PAGE        4096u
+#define PAYLOAD_MODULES_MAX 64u
+#define PAYLOAD_STRING_MAX  4096u /* command line, a module's name or arguments: bytes with the NUL */
 
 /* Every offset is in bytes from the start of struct payload_info. Strings are NUL-terminated. */
 struct payload_module {
@@ -32,12 +32,13 @@ struct payload_info {
 	uint32_t info_size;   /* bytes of this structure, the module table and all strings */
 	uint32_t info_crc32c; /* over info_size bytes, with this field as 0 */
 
-	uint64_t kernel_size;   /* bytes of .kernel in memory: _kernel_end_addr - _kernel_start_addr */
-	uint64_t kernel_stored; /* bytes of .kernel up to the last one that is not zero */
-	uint32_t kernel_crc32c; /* over kernel_stored bytes */
+	uint64_t kernel_size;    /* bytes of .kernel in memory: _kernel_end_addr - _kernel_start_addr */
+	uint64_t kernel_stored;  /* bytes of .kernel up to the last one that is not zero */
+	uint32_t kernel_crc32c;  /* over kernel_stored bytes */
 	uint32_t modules_crc32c; /* over the bytes of .modules from info_size to modules_stored */
 	uint64_t modules_size;   /* bytes of .modules, a multiple of PAYLOAD_PAGE */
-	uint64_t modules_stored; /* bytes of .modules up to the last one that is not zero, at least info_size */
+	uint64_t modules_stored; /* bytes of .modules up to the last one that is not zero, at least info_size
+				  */
 
 	uint8_t kernel_sha256[32];   /* of kernel.padded */
 	struct twinboot_needs needs; /* from the kernel's note, defaults filled in */

@@ -67,7 +67,8 @@ static inline void serial_write(const char *text)
 {
 	for (; *text != 0; text++) {
 		/* Bounded: a port that never gets ready must not hang a boot. */
-		for (int tries = 0; tries < 100000 && !(in8(COM_LINE_STATUS) & COM_TRANSMITTER_EMPTY); tries++)
+		for (int tries = 0; tries < 100000 && !(in8(COM_LINE_STATUS) & COM_TRANSMITTER_EMPTY);
+		     tries++)
 			;
 		out8(COM_DATA, (uint8_t)*text);
 	}

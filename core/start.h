@@ -4,18 +4,18 @@
 #define START_H
 
 /* struct start: the second page of the loader's window, read on the final tables by every CPU. */
-#define START_FINAL_CR3 0
-#define START_GDT       8
-#define START_STACK     16
-#define START_ENTRY     24
-#define START_ARGUMENT  32
-#define START_CPUS      40
-#define START_CPU_COUNT 48
-#define START_APIC_BASE 56
-#define START_PAT       64
+#define START_FINAL_CR3  0
+#define START_GDT        8
+#define START_STACK      16
+#define START_ENTRY      24
+#define START_ARGUMENT   32
+#define START_CPUS       40
+#define START_CPU_COUNT  48
+#define START_APIC_BASE  56
+#define START_PAT        64
 #define START_DIRECT_MAP 72
-#define START_MSR_COUNT 80
-#define START_MSRS      88
+#define START_MSR_COUNT  80
+#define START_MSRS       88
 
 /* struct low_fields: in the low page, behind its code. */
 #define LOW_GDTR     0

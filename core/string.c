@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The four functions that GCC calls even in freestanding code. The string instructions are what processors make
-   fast (ERMSB), and what an emulator counts as one instruction for each eight bytes. */
+/* The four functions that GCC calls even in freestanding code. The string instructions are what processors
+   make fast (ERMSB), and what an emulator counts as one instruction for each eight bytes. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Built for x86-64 in core and again for i686 in legacy/, where a 64-bit division would need a run-time library:
-   so decimals come from subtracting powers of ten. */
+/* Built for x86-64 in core and again for i686 in legacy/, where a 64-bit division would need a run-time
+   library: so decimals come from subtracting powers of ten. */
 #include "text.h"
 
 struct output {
@@ -16,13 +16,26 @@ static void put(struct output *out, char c)
 static void put_decimal(struct output *out, uint64_t value)
 {
 	static const uint64_t powers[] = {
-		UINT64_C(10000000000000000000), UINT64_C(1000000000000000000), UINT64_C(100000000000000000),
-		UINT64_C(10000000000000000),    UINT64_C(1000000000000000),    UINT64_C(100000000000000),
-		UINT64_C(10000000000000),       UINT64_C(1000000000000),       UINT64_C(100000000000),
-		UINT64_C(10000000000),          1000000000,                    100000000,
-		10000000,                       1000000,                       100000,
-		10000,                          1000,                          100,
-		10,                             1,
+		UINT64_C(10000000000000000000),
+		UINT64_C(1000000000000000000),
+		UINT64_C(100000000000000000),
+		UINT64_C(10000000000000000),
+		UINT64_C(1000000000000000),
+		UINT64_C(100000000000000),
+		UINT64_C(10000000000000),
+		UINT64_C(1000000000000),
+		UINT64_C(100000000000),
+		UINT64_C(10000000000),
+		1000000000,
+		100000000,
+		10000000,
+		1000000,
+		100000,
+		10000,
+		1000,
+		100,
+		10,
+		1,
 	};
 	int started = 0;
 	for (uint32_t i = 0; i < sizeof(powers) / sizeof(powers[0]); i++) {

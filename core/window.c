@@ -10,8 +10,10 @@
 #define WINDOW_DATA (LOADER_WINDOW_BASE + PAGE_SIZE)
 
 _Static_assert(WINDOW_DATA == 0xfffffe8000001000, "START in enter.S");
-_Static_assert(offsetof(struct start, final_cr3) == START_FINAL_CR3 && offsetof(struct start, gdt) == START_GDT &&
-		       offsetof(struct start, stack) == START_STACK && offsetof(struct start, entry) == START_ENTRY &&
+_Static_assert(offsetof(struct start, final_cr3) == START_FINAL_CR3 &&
+		       offsetof(struct start, gdt) == START_GDT &&
+		       offsetof(struct start, stack) == START_STACK &&
+		       offsetof(struct start, entry) == START_ENTRY &&
 		       offsetof(struct start, argument) == START_ARGUMENT &&
 		       offsetof(struct start, cpus) == START_CPUS &&
 		       offsetof(struct start, cpu_count) == START_CPU_COUNT &&
@@ -36,9 +38,11 @@ struct __attribute__((packed)) low_fields {
 	uint64_t window_ap, window_boot;
 	uint64_t gdt[4];
 };
-_Static_assert(offsetof(struct low_fields, ap) == LOW_FAR_AP && offsetof(struct low_fields, boot) == LOW_FAR_BOOT &&
+_Static_assert(offsetof(struct low_fields, ap) == LOW_FAR_AP &&
+		       offsetof(struct low_fields, boot) == LOW_FAR_BOOT &&
 		       offsetof(struct low_fields, code64) == LOW_FAR_64 &&
-		       offsetof(struct low_fields, cr3) == LOW_CR3 && offsetof(struct low_fields, cr4) == LOW_CR4 &&
+		       offsetof(struct low_fields, cr3) == LOW_CR3 &&
+		       offsetof(struct low_fields, cr4) == LOW_CR4 &&
 		       offsetof(struct low_fields, efer) == LOW_EFER &&
 		       offsetof(struct low_fields, window_ap) == LOW_AP &&
 		       offsetof(struct low_fields, window_boot) == LOW_BOOT &&
@@ -77,7 +81,8 @@ static void note_msr(struct start *start, uint32_t msr)
 
 static void note_mtrrs(struct start *start)
 {
-	static const uint16_t fixed[] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
+	static const uint16_t fixed[] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
+					 0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
 	uint64_t cap = rdmsr(MSR_MTRR_CAP);
 	for (uint32_t i = 0; i < (cap & MTRR_CAP_VARIABLE) * 2; i++)
 		note_msr(start, MSR_MTRR_VARIABLE + i);
@@ -96,8 +101,8 @@ static uint32_t low_address(const struct boot *boot, const uint8_t *symbol)
 	return (uint32_t)(boot->low_page + (uint64_t)(symbol - low_code));
 }
 
-/* Its place: a page below 1 MiB, where a start-up IPI can point to. Without one no other CPU is started, and a page
-   from the arena does for the boot CPU. */
+/* Its place: a page below 1 MiB, where a start-up IPI can point to. Without one no other CPU is started, and
+   a page from the arena does for the boot CPU. */
 static void build_low_page(struct boot *boot, uint64_t bridge)
 {
 	uint8_t *page = boot->low_page != 0 ? at(boot->low_page) : memory_take(&boot->memory, PAGE_SIZE);
@@ -126,8 +131,8 @@ static uint64_t *new_root(struct boot *boot)
 
 static void map_one_to_one(struct paging *paging, uint64_t address, uint64_t size)
 {
-	paging_map(paging, page_down(address), page_down(address), page_up(address + size) - page_down(address),
-		   MAP_EXECUTE);
+	paging_map(paging, page_down(address), page_down(address),
+		   page_up(address + size) - page_down(address), MAP_EXECUTE);
 }
 
 void window_build(struct boot *boot)
@@ -143,13 +148,14 @@ void window_build(struct boot *boot)
 	for (uint32_t i = 0; i < stacks; i++) {
 		boot->cpus[i].stack_top = stack_top(boot, i);
 		uint64_t stack = (uintptr_t)memory_take(&boot->memory, boot->stack_size);
-		paging_map(&boot->paging, stack_top(boot, i) - boot->stack_size, stack, boot->stack_size, MAP_WRITE);
+		paging_map(&boot->paging, stack_top(boot, i) - boot->stack_size, stack, boot->stack_size,
+			   MAP_WRITE);
 	}
 	paging_map(&boot->paging, WINDOW_CODE, (uintptr_t)code, PAGE_SIZE, MAP_EXECUTE);
 	paging_map(&boot->paging, WINDOW_DATA, (uintptr_t)start, PAGE_SIZE, MAP_WRITE);
 
-	/* The bridge has as many levels as the final tables; where the firmware's have not, the way to it leads through
-	   the low page, on tables of the firmware's kind. */
+	/* The bridge has as many levels as the final tables; where the firmware's have not, the way to it
+	   leads through the low page, on tables of the firmware's kind. */
 	struct paging bridge = boot->paging, exit = boot->paging;
 	uint32_t levels_now = read_cr4() & CR4_LA57 ? 5 : 4;
 	bridge.root = new_root(boot);
@@ -166,7 +172,8 @@ void window_build(struct boot *boot)
 		exit = bridge;
 		boot->leave_to = window_address(window_boot);
 	}
-	map_one_to_one(&exit, (uintptr_t)enter_kernel, (uint64_t)(enter_kernel_end - (const uint8_t *)enter_kernel));
+	map_one_to_one(&exit, (uintptr_t)enter_kernel,
+		       (uint64_t)(enter_kernel_end - (const uint8_t *)enter_kernel));
 	boot->leave_cr3 = (uintptr_t)exit.root;
 
 	start->final_cr3 = (uintptr_t)boot->paging.root;

@@ -3,7 +3,8 @@
  * finish IN OUT: what objcopy cannot do to a PE image (Microsoft PE/COFF specification, 2 to 4).
  *
  *   - sets NX_COMPAT: the image never executes data nor writes to code
- *   - cuts trailing zeros off each section's raw data; firmware fills up to VirtualSize (a large .bss needs no file)
+ *   - cuts trailing zeros off each section's raw data; firmware fills up to VirtualSize (a large .bss needs
+ * no file)
  *   - makes the sizes of .reloc and of its directory agree, for shim
  *   - refuses an image that strict firmware or signing would refuse
  */
@@ -14,14 +15,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MZ_PE_OFFSET       0x3c
-#define MACHINE_AMD64      0x8664
-#define PE32_PLUS          0x20b
-#define NX_COMPAT          0x0100
-#define PAGE               4096u
-#define RELOC_DIRECTORY    5
-#define SECTION_EXECUTE    0x20000000u
-#define SECTION_WRITE      0x80000000u
+#define MZ_PE_OFFSET    0x3c
+#define MACHINE_AMD64   0x8664
+#define PE32_PLUS       0x20b
+#define NX_COMPAT       0x0100
+#define PAGE            4096u
+#define RELOC_DIRECTORY 5
+#define SECTION_EXECUTE 0x20000000u
+#define SECTION_WRITE   0x80000000u
 
 struct coff_header {
 	uint8_t signature[4];
@@ -107,7 +108,8 @@ int main(int argc, char **argv)
 		die(argv[1], "not the PE image that objcopy makes");
 	struct coff_header *coff = (struct coff_header *)(in + pe);
 	struct optional_header *optional = (struct optional_header *)(coff + 1);
-	struct section_header *sections = (struct section_header *)((uint8_t *)optional + coff->optional_size);
+	struct section_header *sections =
+		(struct section_header *)((uint8_t *)optional + coff->optional_size);
 	if (coff->machine != MACHINE_AMD64 || optional->magic != PE32_PLUS ||
 	    (uint8_t *)(sections + coff->sections) > in + PAGE || optional->section_alignment != PAGE ||
 	    optional->file_alignment != PAGE)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The UEFI front door, from the firmware's call to core. The firmware has put the payload into memory with the rest of this
-   image: nothing is read from any file. */
+/* The UEFI front door, from the firmware's call to core. The firmware has put the payload into memory with
+   the rest of this image: nothing is read from any file. */
 #include "front.h"
 
 #include "../core/port.h"
@@ -39,7 +39,8 @@ static int exit_boot_services(struct machine *machine, EFI_HANDLE image)
 	return efi_fail(machine, ERROR_EFI_EXIT, (uint64_t)EXIT_TRIES, (uint64_t)status);
 }
 
-/* Shown on the firmware's console and, since that may be a screen only, on COM1. Then back to the firmware. */
+/* Shown on the firmware's console and, since that may be a screen only, on COM1. Then back to the firmware.
+ */
 static EFI_STATUS give_up(const struct machine *machine)
 {
 	CHAR16 wide[MACHINE_ERROR_MAX];
@@ -84,8 +85,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 	video_set(&machine, &info->needs);
 
 	UINTN key;
-	if (!memory_buffers_allocate(&machine) || !memory_map_read(&machine, &key) || !core_prepare(&machine) ||
-	    !memory_for_core(&machine))
+	if (!memory_buffers_allocate(&machine) || !memory_map_read(&machine, &key) ||
+	    !core_prepare(&machine) || !memory_for_core(&machine))
 		return give_up(&machine);
 	bs->SetWatchdogTimer(0, 0, 0, NULL); /* a Lenovo's fired nine seconds later */
 	if (!exit_boot_services(&machine, image))

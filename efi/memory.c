@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "front.h"
 
-/* The map may grow while it is being read and between tries to exit, when allocating is forbidden: eight entries of
-   slack proved few. */
+/* The map may grow while it is being read and between tries to exit, when allocating is forbidden: eight
+   entries of slack proved few. */
 #define SLACK_ENTRIES 64
 
 #define ONE_MIB (UINT64_C(1) << 20)
 
-/* Rows for the memory attributes table, which splits the runtime entries of the map: one driver's image takes about
-   three. */
+/* Rows for the memory attributes table, which splits the runtime entries of the map: one driver's image takes
+   about three. */
 #define ATTRIBUTE_ROWS 256
 
 /* UEFI 2.10, 7.2.3 and 4.6.4; not in every gnu-efi. */
 #define MEMORY_SPECIFIC_PURPOSE UINT64_C(0x40000)
 #define MEMORY_READ_ONLY        UINT64_C(0x20000)
 #define MEMORY_ATTRIBUTES_TABLE_GUID \
-	{ 0xdcfa911d, 0x26eb, 0x469f, {0xa2, 0x20, 0x38, 0xb7, 0xdc, 0x46, 0x12, 0x20} }
+	{ \
+		0xdcfa911d, 0x26eb, 0x469f, \
+		{ \
+			0xa2, 0x20, 0x38, 0xb7, 0xdc, 0x46, 0x12, 0x20 \
+		} \
+	}
 
 struct memory_attributes_table {
 	uint32_t version, entries, descriptor_size, flags;
@@ -76,7 +81,8 @@ int memory_buffers_allocate(struct machine *machine)
 	status = allocate(AllocateAnyPages, regions * sizeof(struct twinboot_region), &machine->regions);
 	if (EFI_ERROR(status))
 		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
-	status = allocate(AllocateAnyPages, (entries + ATTRIBUTE_ROWS) * sizeof(struct twinboot_region), &machine->runtime);
+	status = allocate(AllocateAnyPages, (entries + ATTRIBUTE_ROWS) * sizeof(struct twinboot_region),
+			  &machine->runtime);
 	if (EFI_ERROR(status))
 		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
 	status = allocate(AllocateAnyPages, machine->scratch_size, &machine->scratch);
@@ -85,13 +91,14 @@ int memory_buffers_allocate(struct machine *machine)
 	return 1;
 }
 
-/* UEFI 2.10, 7.2.1. Free memory is usable only if it can be cached and is not meant for some device. Boot services'
-   memory stays apart: some firmware leaves tables there, and devices may still write to it. */
+/* UEFI 2.10, 7.2.1. Free memory is usable only if it can be cached and is not meant for some device. Boot
+   services' memory stays apart: some firmware leaves tables there, and devices may still write to it. */
 static uint32_t contract_type(const EFI_MEMORY_DESCRIPTOR *descriptor)
 {
 	switch (descriptor->Type) {
 	case EfiConventionalMemory:
-		return (descriptor->Attribute & EFI_MEMORY_WB) && !(descriptor->Attribute & MEMORY_SPECIFIC_PURPOSE)
+		return (descriptor->Attribute & EFI_MEMORY_WB) &&
+				       !(descriptor->Attribute & MEMORY_SPECIFIC_PURPOSE)
 			       ? TWINBOOT_MEMORY_USABLE
 			       : TWINBOOT_MEMORY_RESERVED;
 	case EfiLoaderCode:
@@ -117,7 +124,8 @@ static uint32_t contract_type(const EFI_MEMORY_DESCRIPTOR *descriptor)
 /* A page count that wraps stands for all there is; core cuts it at the end of memory. */
 static uint64_t length_of(const EFI_MEMORY_DESCRIPTOR *descriptor)
 {
-	return descriptor->NumberOfPages > UINT64_MAX / PAGE_SIZE ? UINT64_MAX : descriptor->NumberOfPages * PAGE_SIZE;
+	return descriptor->NumberOfPages > UINT64_MAX / PAGE_SIZE ? UINT64_MAX
+								  : descriptor->NumberOfPages * PAGE_SIZE;
 }
 
 static void add_runtime(struct machine *machine, const EFI_MEMORY_DESCRIPTOR *descriptor, uint32_t type)
@@ -127,11 +135,12 @@ static void add_runtime(struct machine *machine, const EFI_MEMORY_DESCRIPTOR *de
 		(struct twinboot_region){descriptor->PhysicalStart, length_of(descriptor), type, 0};
 }
 
-/* Drivers' images are code and data in one entry of type RuntimeServicesCode; this table, where there is one, tells them
-   apart page by page. */
+/* Drivers' images are code and data in one entry of type RuntimeServicesCode; this table, where there is one,
+   tells them apart page by page. */
 static void read_attributes(struct machine *machine)
 {
-	const struct memory_attributes_table *table = configuration_table((EFI_GUID)MEMORY_ATTRIBUTES_TABLE_GUID);
+	const struct memory_attributes_table *table =
+		configuration_table((EFI_GUID)MEMORY_ATTRIBUTES_TABLE_GUID);
 	if (table == NULL || table->descriptor_size < sizeof(EFI_MEMORY_DESCRIPTOR))
 		return;
 	for (uint32_t i = 0; i < table->entries && i < ATTRIBUTE_ROWS; i++) {
@@ -140,7 +149,8 @@ static void read_attributes(struct machine *machine)
 		if (d->Type != EfiRuntimeServicesCode)
 			continue;
 		int is_code = (d->Attribute & MEMORY_READ_ONLY) && !(d->Attribute & EFI_MEMORY_XP);
-		add_runtime(machine, d, is_code ? TWINBOOT_MEMORY_RUNTIME_CODE : TWINBOOT_MEMORY_RUNTIME_DATA);
+		add_runtime(machine, d,
+			    is_code ? TWINBOOT_MEMORY_RUNTIME_CODE : TWINBOOT_MEMORY_RUNTIME_DATA);
 	}
 }
 

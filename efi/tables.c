@@ -92,7 +92,8 @@ void identity_find(struct machine *machine, EFI_HANDLE image)
 		return;
 	machine->loader_base = (uintptr_t)loaded->ImageBase;
 	machine->loader_size = loaded->ImageSize;
-	if (loaded->DeviceHandle == NULL || EFI_ERROR(bs->HandleProtocol(loaded->DeviceHandle, &path_guid, (void **)&path)))
+	if (loaded->DeviceHandle == NULL ||
+	    EFI_ERROR(bs->HandleProtocol(loaded->DeviceHandle, &path_guid, (void **)&path)))
 		return;
 	machine->device_path_size = device_path_size(path, MACHINE_DEVICE_PATH_MAX);
 	if (machine->device_path_size != 0) {
@@ -112,7 +113,8 @@ void chance_and_time(struct machine *machine)
 	EFI_TIME time;
 	if (EFI_ERROR(st->RuntimeServices->GetTime(&time, NULL)))
 		return;
-	machine->wall_clock = date_to_seconds(time.Year, time.Month, time.Day, time.Hour, time.Minute, time.Second);
+	machine->wall_clock =
+		date_to_seconds(time.Year, time.Month, time.Day, time.Hour, time.Minute, time.Second);
 	/* UEFI 2.10, 8.3: local time = UTC - TimeZone, in minutes. */
 	if (machine->wall_clock != 0 && time.TimeZone != EFI_UNSPECIFIED_TIMEZONE)
 		machine->wall_clock += (int64_t)time.TimeZone * 60;

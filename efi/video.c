@@ -24,8 +24,8 @@ static int is_linear(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info)
 	return info->PixelFormat <= PixelBitMask;
 }
 
-/* Several handles are usual: the console splitter's own, and one for each adapter. Those with a device path are real; the
-   first of them that has a linear framebuffer, or could have one. */
+/* Several handles are usual: the console splitter's own, and one for each adapter. Those with a device path
+   are real; the first of them that has a linear framebuffer, or could have one. */
 static struct gop find_gop(void)
 {
 	EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
@@ -50,8 +50,8 @@ static int read_edid(EFI_HANDLE handle, uint8_t edid[EDID_SIZE])
 {
 	EFI_GUID guid = EFI_EDID_ACTIVE_PROTOCOL_GUID;
 	EFI_EDID_ACTIVE_PROTOCOL *protocol;
-	if (EFI_ERROR(bs->HandleProtocol(handle, &guid, (void **)&protocol)) || protocol->SizeOfEdid < EDID_SIZE ||
-	    protocol->Edid == NULL || !edid_is_valid(protocol->Edid))
+	if (EFI_ERROR(bs->HandleProtocol(handle, &guid, (void **)&protocol)) ||
+	    protocol->SizeOfEdid < EDID_SIZE || protocol->Edid == NULL || !edid_is_valid(protocol->Edid))
 		return 0;
 	bs->CopyMem(edid, protocol->Edid, EDID_SIZE);
 	return 1;
@@ -137,9 +137,10 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs)
 		current = mode_of(now, gop->Mode->Mode);
 	uint32_t count = list_modes(gop, modes);
 	int choice;
-	/* A mode that cannot be set after all is struck from the list. Setting one clears the screen, so not without
-	   need. */
-	while ((choice = mode_choose(modes, count, needs, f->edid_size != 0 ? f->edid : NULL, &current)) >= 0) {
+	/* A mode that cannot be set after all is struck from the list. Setting one clears the screen, so not
+	   without need. */
+	while ((choice = mode_choose(modes, count, needs, f->edid_size != 0 ? f->edid : NULL, &current)) >=
+	       0) {
 		if (modes[choice].id == gop->Mode->Mode || !EFI_ERROR(gop->SetMode(gop, modes[choice].id)))
 			break;
 		modes[choice] = modes[--count];

@@ -24,7 +24,7 @@
 
 #include <stdint.h>
 
-#define TWINBOOT_MAGIC UINT64_C(0x544f4f424e495754) /* "TWINBOOT" as bytes in memory */
+#define TWINBOOT_MAGIC            UINT64_C(0x544f4f424e495754) /* "TWINBOOT" as bytes in memory */
 #define TWINBOOT_CONTRACT_VERSION 1
 
 /* What a range of physical memory is, in order of rank: where firmware contradicts itself the higher
@@ -43,7 +43,7 @@ enum twinboot_memory_type {
 	TWINBOOT_MEMORY_RUNTIME_DATA = 8,
 	TWINBOOT_MEMORY_RESERVED = 9, /* not to be touched, or MMIO; physical page 0 is always here */
 	TWINBOOT_MEMORY_FRAMEBUFFER = 10,
-	TWINBOOT_MEMORY_BAD = 11,      /* RAM that the firmware found faulty */
+	TWINBOOT_MEMORY_BAD = 11, /* RAM that the firmware found faulty */
 };
 
 /* One range of physical memory. The map is sorted by address, page aligned (4096), never overlaps,
@@ -60,10 +60,10 @@ struct twinboot_region {
 struct twinboot_framebuffer {
 	volatile void *base; /* first byte of the top line */
 	uint64_t base_phys;
-	uint64_t size;   /* bytes that may be written: at least pitch * height */
-	uint32_t width;  /* pixels */
-	uint32_t height; /* pixels */
-	uint32_t pitch;  /* bytes from one line to the next, at least width * bits_per_pixel / 8 */
+	uint64_t size;           /* bytes that may be written: at least pitch * height */
+	uint32_t width;          /* pixels */
+	uint32_t height;         /* pixels */
+	uint32_t pitch;          /* bytes from one line to the next, at least width * bits_per_pixel / 8 */
 	uint32_t bits_per_pixel; /* 15, 16, 24 or 32 */
 	uint8_t red_size, red_shift;
 	uint8_t green_size, green_shift;
@@ -87,7 +87,8 @@ struct twinboot_module {
 enum twinboot_cpu_state {
 	TWINBOOT_CPU_BOOT = 1,   /* the one that runs the kernel's entry */
 	TWINBOOT_CPU_PARKED = 2, /* waits on its mailbox */
-	TWINBOOT_CPU_ABSENT = 3, /* listed by ACPI, did not answer within the time that docs/contract.md states */
+	TWINBOOT_CPU_ABSENT =
+		3, /* listed by ACPI, did not answer within the time that docs/contract.md states */
 };
 
 /* One processor that ACPI's MADT lists as enabled. To start a parked one, write `argument`, then
@@ -100,7 +101,7 @@ struct twinboot_cpu {
 	uint32_t state;        /* enum twinboot_cpu_state */
 	uint32_t reserved;
 	uint64_t stack_top; /* virtual, one past the stack's last byte; its guard page is handoff->stack_size
-	                       bytes below; 0 if absent */
+			       bytes below; 0 if absent */
 	volatile uint64_t goto_address; /* 0 while parked */
 	volatile uint64_t argument;
 };
@@ -146,18 +147,18 @@ enum twinboot_boot_device_type {
 };
 
 struct twinboot_handoff {
-	uint64_t magic;        /* TWINBOOT_MAGIC */
-	uint32_t version;      /* contract version of the loader, at least TWINBOOT_CONTRACT_VERSION */
-	uint32_t size;         /* bytes of this structure that the loader filled */
-	uint32_t flags;        /* enum twinboot_handoff_flags */
-	uint32_t firmware_type; /* enum twinboot_firmware_type */
-	const char *loader;    /* "twinboot <version>", NUL-terminated */
-	const char *firmware;  /* vendor as the firmware names itself, NUL-terminated, may be empty */
+	uint64_t magic;             /* TWINBOOT_MAGIC */
+	uint32_t version;           /* contract version of the loader, at least TWINBOOT_CONTRACT_VERSION */
+	uint32_t size;              /* bytes of this structure that the loader filled */
+	uint32_t flags;             /* enum twinboot_handoff_flags */
+	uint32_t firmware_type;     /* enum twinboot_firmware_type */
+	const char *loader;         /* "twinboot <version>", NUL-terminated */
+	const char *firmware;       /* vendor as the firmware names itself, NUL-terminated, may be empty */
 	uint32_t firmware_revision; /* UEFI: EFI_SYSTEM_TABLE.FirmwareRevision; BIOS: 0 */
 	uint32_t uefi_revision;     /* EFI_TABLE_HEADER.Revision, 0x00020046 is 2.7; BIOS: 0 */
 
 	/* The kernel. Image byte i lies at kernel_virt + i and, physically, at kernel_phys + i. */
-	uint64_t kernel_virt;      /* page of the lowest PT_LOAD */
+	uint64_t kernel_virt; /* page of the lowest PT_LOAD */
 	uint64_t kernel_phys;
 	uint64_t kernel_size;      /* bytes from there to the end of the last page */
 	uint64_t kernel_slide;     /* kernel_virt minus the linked address, modulo 2^64 */
@@ -167,18 +168,18 @@ struct twinboot_handoff {
 
 	uint64_t direct_map_base; /* virtual address of physical 0; page 0 itself is mapped there */
 	uint64_t direct_map_size; /* bytes; covers all RAM and the low 4 GiB. The framebuffer, where it lies
-	                             above that, is mapped at direct_map_base + its physical address too */
+				     above that, is mapped at direct_map_base + its physical address too */
 
 	const struct twinboot_region *memory_map;
 	uint32_t memory_map_count;
 	uint32_t module_count;
-	const struct twinboot_module *modules; /* NULL if module_count is 0 */
+	const struct twinboot_module *modules;          /* NULL if module_count is 0 */
 	const struct twinboot_framebuffer *framebuffer; /* NULL if there is none */
 
 	/* Tables of the platform. */
-	uint64_t rsdp_phys;         /* ACPI 5.2.5, checksum verified; revision 2 where there is one */
-	uint64_t smbios2_phys;      /* SMBIOS 2.x entry point "_SM_", checksum verified */
-	uint64_t smbios3_phys;      /* SMBIOS 3.x entry point "_SM3_", checksum verified */
+	uint64_t rsdp_phys;             /* ACPI 5.2.5, checksum verified; revision 2 where there is one */
+	uint64_t smbios2_phys;          /* SMBIOS 2.x entry point "_SM_", checksum verified */
+	uint64_t smbios3_phys;          /* SMBIOS 3.x entry point "_SM3_", checksum verified */
 	uint64_t efi_system_table_phys; /* UEFI only; its boot services are gone */
 	/* The UEFI memory map of the exit, in the form that SetVirtualAddressMap takes: set VirtualStart
 	   of the runtime entries and pass it on. NULL and 0 on BIOS. */
@@ -187,7 +188,8 @@ struct twinboot_handoff {
 	uint32_t efi_descriptor_size; /* bytes from one descriptor to the next */
 	uint32_t efi_descriptor_version;
 
-	struct twinboot_cpu *cpus; /* the boot CPU first; NULL if the kernel's note says so or ACPI lists none */
+	struct twinboot_cpu
+		*cpus; /* the boot CPU first; NULL if the kernel's note says so or ACPI lists none */
 	uint32_t cpu_count;
 	uint32_t stack_size; /* bytes of each stack, a multiple of 4096 */
 	uint64_t stack_top;  /* virtual, one past the boot CPU's stack; a guard page lies below the stack */
@@ -201,10 +203,10 @@ struct twinboot_handoff {
 	uint32_t entropy_source;    /* enum twinboot_entropy_source, ORed; 0: the bytes are all zero */
 	uint8_t entropy[32];
 	int64_t wall_clock; /* seconds since 1970-01-01 00:00 UTC when the loader started; 0 if unknown.
-	                       A clock that does not say its zone is taken to run in UTC */
+			       A clock that does not say its zone is taken to run in UTC */
 
-	uint32_t boot_device_type; /* enum twinboot_boot_device_type */
-	uint32_t boot_drive;       /* INT 13h's DL */
+	uint32_t boot_device_type;    /* enum twinboot_boot_device_type */
+	uint32_t boot_drive;          /* INT 13h's DL */
 	const void *boot_device_path; /* EFI_DEVICE_PATH_PROTOCOL, ends with its end node */
 
 	const char *log;   /* the loader's own lines, each ends with '\n'; NUL-terminated */
@@ -213,8 +215,7 @@ struct twinboot_handoff {
 
 /* True if the loader filled `field`; use it for every field added after contract version 1. */
 #define TWINBOOT_HAS(handoff, field) \
-	((handoff)->size >= \
-	 (uintptr_t)(&(handoff)->field + 1) - (uintptr_t)(handoff))
+	((handoff)->size >= (uintptr_t)(&(handoff)->field + 1) - (uintptr_t)(handoff))
 
 /*
  * What a kernel needs, in an ELF note (System V gABI, "Note Section") with the name "twinboot" and type
@@ -223,12 +224,12 @@ struct twinboot_handoff {
 #define TWINBOOT_NOTE_TYPE 1
 
 enum twinboot_need_flags {
-	TWINBOOT_NEED_FRAMEBUFFER = 1 << 0,    /* without one: an error, not a boot */
-	TWINBOOT_NEED_IDENTITY_MAP = 1 << 1,   /* map memory one to one as well */
-	TWINBOOT_NEED_IN_PLACE = 1 << 2,       /* virtual must equal physical */
-	TWINBOOT_WANT_LEVEL5_PAGING = 1 << 3,  /* five levels if the CPU has them */
-	TWINBOOT_NEED_LEVEL5_PAGING = 1 << 4,  /* five levels, or an error */
-	TWINBOOT_LEAVE_CPUS = 1 << 5,          /* do not start the other CPUs */
+	TWINBOOT_NEED_FRAMEBUFFER = 1 << 0,   /* without one: an error, not a boot */
+	TWINBOOT_NEED_IDENTITY_MAP = 1 << 1,  /* map memory one to one as well */
+	TWINBOOT_NEED_IN_PLACE = 1 << 2,      /* virtual must equal physical */
+	TWINBOOT_WANT_LEVEL5_PAGING = 1 << 3, /* five levels if the CPU has them */
+	TWINBOOT_NEED_LEVEL5_PAGING = 1 << 4, /* five levels, or an error */
+	TWINBOOT_LEAVE_CPUS = 1 << 5,         /* do not start the other CPUs */
 };
 
 struct twinboot_needs {
@@ -242,7 +243,7 @@ struct twinboot_needs {
 };
 
 #define TWINBOOT_STACK_DEFAULT (64u << 10)
-#define TWINBOOT_STACK_MAX (16u << 20)
+#define TWINBOOT_STACK_MAX     (16u << 20)
 
 struct twinboot_note {
 	uint32_t name_size, desc_size, type;
@@ -253,9 +254,13 @@ struct twinboot_note {
 /* One line at file scope states the needs:
        TWINBOOT_NEEDS(TWINBOOT_NEED_FRAMEBUFFER, 1024, 768, 32, 0)                                 */
 #define TWINBOOT_NEEDS(flags, width, height, bits_per_pixel, stack_size) \
-	__attribute__((used, section(".note.twinboot"), aligned(4))) static const struct twinboot_note \
-	twinboot_note = {9, sizeof(struct twinboot_needs), TWINBOOT_NOTE_TYPE, "twinboot", \
-	                 {TWINBOOT_CONTRACT_VERSION, (flags), (width), (height), (bits_per_pixel), (stack_size)}};
+	__attribute__((used, section(".note.twinboot"), \
+		       aligned(4))) static const struct twinboot_note twinboot_note = { \
+		9, \
+		sizeof(struct twinboot_needs), \
+		TWINBOOT_NOTE_TYPE, \
+		"twinboot", \
+		{TWINBOOT_CONTRACT_VERSION, (flags), (width), (height), (bits_per_pixel), (stack_size)}};
 
 /* The layout is the contract: it cannot drift. (Only 64-bit code is handed these structures.) */
 #if UINTPTR_MAX > 0xffffffff

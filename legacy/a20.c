@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Address line A20. It may be on already, come on late, or hang on one of three switches; each loop is bounded, since
-   a machine without a keyboard controller answers FFh for ever. */
+/* Address line A20. It may be on already, come on late, or hang on one of three switches; each loop is
+   bounded, since a machine without a keyboard controller answers FFh for ever. */
 #include "legacy.h"
 
 #include "../core/port.h"
 
-#define BIOS_SYSTEM        0x15
-#define SYSTEM_ENABLE_A20  0x2401
+#define BIOS_SYSTEM       0x15
+#define SYSTEM_ENABLE_A20 0x2401
 
-#define KEYBOARD_DATA      0x60
-#define KEYBOARD_COMMAND   0x64
-#define KEYBOARD_BUSY      0x02 /* in the status that reading KEYBOARD_COMMAND gives */
-#define KEYBOARD_WRITE_OUT 0xd1
-#define OUTPUT_PORT_A20    0xdf
+#define KEYBOARD_DATA       0x60
+#define KEYBOARD_COMMAND    0x64
+#define KEYBOARD_BUSY       0x02 /* in the status that reading KEYBOARD_COMMAND gives */
+#define KEYBOARD_WRITE_OUT  0xd1
+#define OUTPUT_PORT_A20     0xdf
 #define KEYBOARD_PULSE_NONE 0xff
 
 #define FAST_GATE       0x92

@@ -3,9 +3,9 @@
 
 #include "../core/date.h"
 
-#define BIOS_CLOCK       0x1a
-#define CLOCK_READ_TIME  0x02
-#define CLOCK_READ_DATE  0x04
+#define BIOS_CLOCK      0x1a
+#define CLOCK_READ_TIME 0x02
+#define CLOCK_READ_DATE 0x04
 
 static uint32_t from_bcd(uint32_t byte)
 {

@@ -137,6 +137,8 @@ void payload_load(struct machine *machine)
 	if (usable < needed)
 		die(ERROR_PAYLOAD_PLACE, needed / 1024, machine->kernel, usable / 1024);
 	require_packets(machine->boot_drive);
-	load_part(table, LOAD_KERNEL, machine->boot_drive, _kernel_start_addr, (uint32_t)machine->kernel_size);
-	load_part(table, LOAD_MODULES, machine->boot_drive, _modules_start_addr, (uint32_t)machine->modules_size);
+	load_part(table, LOAD_KERNEL, machine->boot_drive, _kernel_start_addr,
+		  (uint32_t)machine->kernel_size);
+	load_part(table, LOAD_MODULES, machine->boot_drive, _modules_start_addr,
+		  (uint32_t)machine->modules_size);
 }

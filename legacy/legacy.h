@@ -58,13 +58,13 @@ static inline void *far_pointer(uint16_t segment, uint16_t offset)
 /* Shows code and sentence on COM1 and on the text screen, and halts. */
 _Noreturn void die(const char *format, ...);
 
-int a20_enable(void);                                  /* a20.c: 0 if it stays off */
-void memory_map_read(struct machine *machine);         /* memory.c */
+int a20_enable(void);                          /* a20.c: 0 if it stays off */
+void memory_map_read(struct machine *machine); /* memory.c */
 uint32_t base_memory_kib(void);
 uint64_t memory_usable_from(const struct machine *machine, uint64_t base);
-void payload_load(struct machine *machine);            /* disk.c */
-void tables_find(struct machine *machine);             /* tables.c */
-int64_t clock_read(void);                              /* clock.c: as twinboot_handoff.wall_clock */
+void payload_load(struct machine *machine); /* disk.c */
+void tables_find(struct machine *machine);  /* tables.c */
+int64_t clock_read(void);                   /* clock.c: as twinboot_handoff.wall_clock */
 void video_set(struct machine *machine, const struct twinboot_needs *needs); /* video.c */
 
 /* linker/legacy.ld */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sector behind the boot sector: where on the disk everything lies. Written by images/compose, read by the
- * loader, which knows no file system. All numbers little-endian; a sector is `sector_size` bytes.
+ * The sector behind the boot sector: where on the disk everything lies. Written by images/compose, read by
+ * the loader, which knows no file system. All numbers little-endian; a sector is `sector_size` bytes.
  */
 #ifndef LOAD_TABLE_H
 #define LOAD_TABLE_H
@@ -31,8 +31,8 @@ struct load_table {
 _Static_assert(sizeof(struct load_table) == 56, "packed by itself");
 #endif
 
-/* Where compose patches the boot sector: its disk address packet (EDD-3, 3.4), and the 32-bit sum of all that the
-   packet reads. */
+/* Where compose patches the boot sector: its disk address packet (EDD-3, 3.4), and the 32-bit sum of all that
+   the packet reads. */
 #define BOOT_PACKET_OFFSET 0x1a0
 #define BOOT_PACKET_COUNT  2 /* uint16_t, from the packet's start */
 #define BOOT_PACKET_LBA    8 /* uint64_t */

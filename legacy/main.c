@@ -9,17 +9,18 @@
 /* memory.c keeps up to 1024 entries; the workspace that core wants follows from that. */
 #define REGIONS_MAX 1024
 
-#define BIOS_VIDEO            0x10
-#define VIDEO_TELETYPE        0x0e
-#define BIOS_SYSTEM           0x15
-#define SYSTEM_TARGET_MODE    0xec00 /* AMD64: what the operating system will use */
-#define TARGET_LONG_MODE      2
+#define BIOS_VIDEO         0x10
+#define VIDEO_TELETYPE     0x0e
+#define BIOS_SYSTEM        0x15
+#define SYSTEM_TARGET_MODE 0xec00 /* AMD64: what the operating system will use */
+#define TARGET_LONG_MODE   2
 
 static struct machine machine;
 static struct twinboot_region regions[REGIONS_MAX + MACHINE_EXTRA_REGIONS];
 static uint8_t scratch[MACHINE_SCRATCH_SIZE(REGIONS_MAX)] __attribute__((aligned(8)));
 
-/* One page map level 4, one page directory pointer table, four page directories of 2 MiB pages: the low 4 GiB. */
+/* One page map level 4, one page directory pointer table, four page directories of 2 MiB pages: the low 4
+ * GiB. */
 static uint64_t page_tables[6][512] __attribute__((aligned(4096)));
 
 _Static_assert(offsetof(struct machine, error) == 1040, "MACHINE_ERROR in bios_call.S");
@@ -44,8 +45,8 @@ void die(const char *format, ...)
 		__asm__ volatile("cli; hlt");
 }
 
-#define EFLAGS_ID     (1u << 21)
-#define CPUID_EXTENDED 0x80000001u
+#define EFLAGS_ID           (1u << 21)
+#define CPUID_EXTENDED      0x80000001u
 #define CPUID_EDX_LONG_MODE (1u << 29)
 
 /* CPUID exists where EFLAGS.ID can be changed (Intel SDM 1, 20.1.2). */

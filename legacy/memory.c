@@ -12,13 +12,14 @@ enum address_range_type { RANGE_MEMORY = 1, RANGE_RESERVED, RANGE_ACPI, RANGE_NV
 struct address_range {
 	uint64_t base, length;
 	uint32_t type;
-	uint32_t extended; /* asked for, and ignored: some BIOSes leave it zero, which would mean "ignore this" */
+	uint32_t extended; /* asked for, and ignored: some BIOSes leave it zero, which would mean "ignore
+			      this" */
 };
 _Static_assert(sizeof(struct address_range) == 24, "ACPI 6.5, table 15.6");
 
-/* The extended BIOS data area lies at the top of base memory: its segment stands at 40Eh, the size of what is below
-   it at 413h. Either can be nonsense, and some BIOSes call it usable: from the lower sane value on, all is
-   reserved up to 1 MiB. */
+/* The extended BIOS data area lies at the top of base memory: its segment stands at 40Eh, the size of what is
+   below it at 413h. Either can be nonsense, and some BIOSes call it usable: from the lower sane value on, all
+   is reserved up to 1 MiB. */
 #define EBDA_SEGMENT   0x40e
 #define BASE_SIZE_KIB  0x413
 #define BASE_SANE_LOW  (128u << 10)
@@ -59,7 +60,8 @@ static void add(struct machine *machine, uint64_t base, uint64_t length, uint32_
 static void reserve_ebda(struct machine *machine)
 {
 	uint32_t from = BASE_SANE_HIGH;
-	uint32_t candidates[] = {*(uint16_t *)fixed(EBDA_SEGMENT) * 16u, *(uint16_t *)fixed(BASE_SIZE_KIB) * 1024u};
+	uint32_t candidates[] = {*(uint16_t *)fixed(EBDA_SEGMENT) * 16u,
+				 *(uint16_t *)fixed(BASE_SIZE_KIB) * 1024u};
 	for (int i = 0; i < 2; i++)
 		if (candidates[i] >= BASE_SANE_LOW && candidates[i] < from)
 			from = candidates[i];
@@ -81,7 +83,8 @@ void memory_map_read(struct machine *machine)
 			.edi = offset_of(&range),
 		};
 		bios_call(BIOS_SYSTEM, &r);
-		/* Some BIOSes end the list with CF instead of EBX = 0, and forget SMAP then: CF goes first. */
+		/* Some BIOSes end the list with CF instead of EBX = 0, and forget SMAP then: CF goes first.
+		 */
 		if (carry(&r)) {
 			if (machine->region_count == 0)
 				die(ERROR_MEMORY_MAP, "not supported");
@@ -105,7 +108,8 @@ uint64_t memory_usable_from(const struct machine *machine, uint64_t base)
 		grown = 0;
 		for (uint32_t i = 0; i < machine->region_count; i++) {
 			uint64_t row_end = rows[i].base_phys + rows[i].length;
-			if (rows[i].type == TWINBOOT_MEMORY_USABLE && rows[i].base_phys <= end && row_end > end) {
+			if (rows[i].type == TWINBOOT_MEMORY_USABLE && rows[i].base_phys <= end &&
+			    row_end > end) {
 				end = row_end;
 				grown = 1;
 			}
@@ -113,8 +117,8 @@ uint64_t memory_usable_from(const struct machine *machine, uint64_t base)
 	}
 	for (uint32_t i = 0; i < machine->region_count; i++) {
 		uint64_t row_end = rows[i].base_phys + rows[i].length;
-		if (rows[i].type != TWINBOOT_MEMORY_USABLE && rows[i].length != 0 && rows[i].base_phys < end &&
-		    row_end > base)
+		if (rows[i].type != TWINBOOT_MEMORY_USABLE && rows[i].length != 0 &&
+		    rows[i].base_phys < end && row_end > base)
 			end = rows[i].base_phys > base ? rows[i].base_phys : base;
 	}
 	return end - base;

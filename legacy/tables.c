@@ -2,11 +2,11 @@
 /* Finds the entry points that a BIOS leaves in low memory. */
 #include "legacy.h"
 
-#define EBDA_SEGMENT 0x40e
+#define EBDA_SEGMENT  0x40e
 #define EBDA_SEARCHED 1024u
-#define BIOS_AREA    0xe0000u
-#define SMBIOS_AREA  0xf0000u
-#define AREA_END     0x100000u
+#define BIOS_AREA     0xe0000u
+#define SMBIOS_AREA   0xf0000u
+#define AREA_END      0x100000u
 
 static int sums_to_zero(const uint8_t *bytes, uint32_t size)
 {
@@ -28,7 +28,8 @@ static int begins_with(const uint8_t *bytes, const char *signature)
 static int is_rsdp(const uint8_t *p)
 {
 	const uint32_t revision = 15, first = 20, whole = 36;
-	return begins_with(p, "RSD PTR ") && sums_to_zero(p, first) && (p[revision] < 2 || sums_to_zero(p, whole));
+	return begins_with(p, "RSD PTR ") && sums_to_zero(p, first) &&
+	       (p[revision] < 2 || sums_to_zero(p, whole));
 }
 
 /* SMBIOS 3.7, 5.2.1 and 5.2.2: the entry point says its own length. */
@@ -41,7 +42,8 @@ static int is_smbios2(const uint8_t *p)
 static int is_smbios3(const uint8_t *p)
 {
 	const uint32_t length = 6;
-	return begins_with(p, "_SM3_") && p[length] >= 0x18 && p[length] <= 0x20 && sums_to_zero(p, p[length]);
+	return begins_with(p, "_SM3_") && p[length] >= 0x18 && p[length] <= 0x20 &&
+	       sums_to_zero(p, p[length]);
 }
 
 /* Entry points lie at multiples of 16. */

@@ -4,24 +4,24 @@
 
 #include "../core/mode.h"
 
-#define BIOS_VIDEO       0x10
-#define VBE_CONTROLLER   0x4f00
-#define VBE_MODE_INFO    0x4f01
-#define VBE_SET_MODE     0x4f02
-#define VBE_DDC          0x4f15
-#define VBE_SUCCESS      0x004f
-#define DDC_READ_EDID    1
-#define SET_MODE_LINEAR  (1u << 14)
-#define MODE_LIST_END    0xffff
-#define MODES_MAX        256u
+#define BIOS_VIDEO      0x10
+#define VBE_CONTROLLER  0x4f00
+#define VBE_MODE_INFO   0x4f01
+#define VBE_SET_MODE    0x4f02
+#define VBE_DDC         0x4f15
+#define VBE_SUCCESS     0x004f
+#define DDC_READ_EDID   1
+#define SET_MODE_LINEAR (1u << 14)
+#define MODE_LIST_END   0xffff
+#define MODES_MAX       256u
 
-#define MODE_SUPPORTED   (1u << 0)
-#define MODE_COLOUR      (1u << 3)
-#define MODE_GRAPHICS    (1u << 4)
-#define MODE_LINEAR      (1u << 7)
-#define MODE_WANTED      (MODE_SUPPORTED | MODE_COLOUR | MODE_GRAPHICS | MODE_LINEAR)
-#define MODEL_PACKED     4
-#define MODEL_DIRECT     6
+#define MODE_SUPPORTED (1u << 0)
+#define MODE_COLOUR    (1u << 3)
+#define MODE_GRAPHICS  (1u << 4)
+#define MODE_LINEAR    (1u << 7)
+#define MODE_WANTED    (MODE_SUPPORTED | MODE_COLOUR | MODE_GRAPHICS | MODE_LINEAR)
+#define MODEL_PACKED   4
+#define MODEL_DIRECT   6
 
 struct __attribute__((packed)) controller_info {
 	uint8_t signature[4];
@@ -94,15 +94,15 @@ static int read_controller(void)
 	       controller.signature[1] == 'E' && controller.version >= 0x0200;
 }
 
-/* Fills the machine's framebuffer from a mode, if it is one that a kernel can use. The fields for linear modes count
-   only from VBE 3.0 on, and where they are set. */
+/* Fills the machine's framebuffer from a mode, if it is one that a kernel can use. The fields for linear
+   modes count only from VBE 3.0 on, and where they are set. */
 static int read_mode(uint32_t number, struct machine_framebuffer *f)
 {
 	clear(&info, sizeof(info));
 	if (!vbe(VBE_MODE_INFO, 0, number, &info) || (info.attributes & MODE_WANTED) != MODE_WANTED)
 		return 0;
-	if ((info.memory_model != MODEL_DIRECT && info.memory_model != MODEL_PACKED) || info.bits_per_pixel < 15 ||
-	    info.base == 0)
+	if ((info.memory_model != MODEL_DIRECT && info.memory_model != MODEL_PACKED) ||
+	    info.bits_per_pixel < 15 || info.base == 0)
 		return 0;
 	int linear_fields = controller.version >= VBE3 && info.linear_pitch != 0;
 	int linear_masks = controller.version >= VBE3 && info.linear_red.size != 0;
@@ -131,14 +131,15 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs)
 	uint32_t count = 0;
 	if (!read_controller())
 		return;
-	/* DDC wants ES:DI clear for its questions and its buffer there for the answer; some adapters claim success
-	   and give nothing. */
+	/* DDC wants ES:DI clear for its questions and its buffer there for the answer; some adapters claim
+	   success and give nothing. */
 	int has_edid = vbe(VBE_DDC, DDC_READ_EDID, 0, edid) && edid_is_valid(edid);
 
 	const uint16_t *list = far_pointer(controller.modes_segment, controller.modes_offset);
 	for (uint32_t i = 0; i < MODES_MAX && list[i] != MODE_LIST_END; i++)
 		if (read_mode(list[i], &candidate))
-			modes[count++] = (struct mode){candidate.width, candidate.height, candidate.bits_per_pixel, list[i]};
+			modes[count++] = (struct mode){candidate.width, candidate.height,
+						       candidate.bits_per_pixel, list[i]};
 
 	/* A mode that cannot be set after all is struck from the list. */
 	int choice;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* links: embed/check.c embed/dynamic.c embed/elf.c embed/file.c embed/needs.c embed/pad.c embed/report.c */
 /*
  * Any bytes as a kernel: refused, or padded to a file that keeps what embed/pad.h promises.
  *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* links: embed/check.c embed/dynamic.c embed/elf.c embed/file.c embed/info.c embed/needs.c embed/pad.c embed/report.c embed/strip.c core/crc32c.c */
 /* embed/: every promise of the padded layout, every sentence of refusal, on ELF files made here. */
 #define _GNU_SOURCE
 
