@@ -209,6 +209,12 @@ $(IMAGE): $(OUT)/legacy.bin $(OUT)/BOOTX64.EFI $(OUT)/compose images/disk.sh
 QEMU := $(PYTHON) tests/qemu.py
 RUN := $(QEMU) run --image $(IMAGE) --timeout $(RUN_TIMEOUT) --memory $(RUN_MEMORY)
 
+.PHONY: screens
+screens: $(IMAGE) ## capture both screens into docs/, as the README shows them
+	$(RUN) --bios --uefi --screens $(OUT)/screens
+	cp $(OUT)/screens/bios.png docs/screen-bios.png
+	cp $(OUT)/screens/uefi.png docs/screen-uefi.png
+
 .PHONY: run run-bios run-uefi debug-bios debug-uefi
 run: $(IMAGE) ## boot the image through BIOS and through UEFI and show what the kernel said
 	@$(RUN) --bios --uefi

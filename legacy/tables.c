@@ -55,6 +55,25 @@ static uint32_t search(uint32_t from, uint32_t to, int (*is_it)(const uint8_t *)
 	return 0;
 }
 
+/* SMBIOS 3.7, 6.1 and 7.1: structure type 0 is "BIOS Information"; byte 4 numbers the vendor among the strings behind
+   it. Only the first structure is looked at: that is where every BIOS has it. */
+static void vendor_read(const uint8_t *entry_point, char *name)
+{
+	const uint32_t table_length = 0x16, table_address = 0x18, vendor_number = 4;
+	uint32_t size = entry_point[table_length] | (uint32_t)entry_point[table_length + 1] << 8;
+	const uint8_t *table = fixed(*(const uint32_t *)(entry_point + table_address));
+	if (size < 5 || table[0] != 0 || table[1] < 5 || table[1] >= size || table[vendor_number] == 0)
+		return;
+	uint32_t at = table[1];
+	for (uint32_t string = 1; string < table[vendor_number]; string++) {
+		while (at < size && table[at] != 0)
+			at++;
+		at++;
+	}
+	for (uint32_t i = 0; i < MACHINE_FIRMWARE_NAME_MAX - 1 && at < size && table[at] != 0; i++, at++)
+		name[i] = table[at] >= ' ' && table[at] <= '~' ? (char)table[at] : '?';
+}
+
 void tables_find(struct machine *machine)
 {
 	uint32_t ebda = *(uint16_t *)fixed(EBDA_SEGMENT) * 16u;
@@ -64,4 +83,6 @@ void tables_find(struct machine *machine)
 		machine->rsdp = search(BIOS_AREA, AREA_END, is_rsdp);
 	machine->smbios2 = search(SMBIOS_AREA, AREA_END, is_smbios2);
 	machine->smbios3 = search(SMBIOS_AREA, AREA_END, is_smbios3);
+	if (machine->smbios2 != 0)
+		vendor_read(fixed((uint32_t)machine->smbios2), machine->firmware);
 }

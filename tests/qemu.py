@@ -30,6 +30,7 @@ from qmp import Qmp  # noqa: E402
 QEMU = "qemu-system-x86_64"
 SUCCESS = 0x10  # what a kernel writes to isa-debug-exit's port 0xf4 when all is well
 KERNEL_END = r"^twinboot-kernel=end"  # the reference kernel's last line
+LOADER_ERROR = r"^twinboot: TB\d\d: "  # core/errors.h; it halts after that
 
 # Code and variable store belong together; Ubuntu and Debian from 13 on have the 4 MiB pair only.
 OVMF_PAIRS = [
@@ -77,6 +78,7 @@ class Result:
     off               the kernel switched the machine off
     refused           the firmware did not start the image, or the loader gave the machine back
     seen              the line that `until` waits for came, and the machine was still running
+    loader-error      the loader stopped with a sentence, and the machine was still running
     timeout           the machine was still running
     error             QEMU did not start; `transcript` has what it said
     """
@@ -98,6 +100,7 @@ class Result:
             "off": "the kernel switched the machine off",
             "refused": "the firmware did not start the image, or the loader gave the machine back to it",
             "seen": "the kernel has finished and the machine is still running, as it should",
+            "loader-error": "the loader stopped with an error",
             "timeout": f"still running after {seconds} (RUN_TIMEOUT={self.timeout:g}): stopped",
             "error": f"QEMU could not start (exit code {self.exit_code})",
         }[self.ended]
@@ -113,14 +116,14 @@ def boot(
     *,
     timeout: float = 60.0,
     until: Optional[str] = None,
-    settle: float = 0.0,
+    settle: float = 0.5,
     screen: Optional[Path] = None,
     on_line: Optional[Callable[[str], None]] = None,
 ) -> Result:
     """Boots `image` and waits until QEMU ends, a line matches `until`, or `timeout` is over.
 
     `timeout` counts from when the firmware starts the image: OVMF alone takes seconds under TCG.
-    After `until` has matched, the machine runs `settle` seconds more, in which it may still reset.
+    After that line, or the loader's error, the machine runs `settle` seconds more, in which it may still reset.
     With `screen`, the screen is saved there (PNG) once `until` has matched or time is up. QEMU's
     screen goes with QEMU, so isa-debug-exit is left out: the kernel stays and halts.
     """
@@ -144,7 +147,7 @@ def boot(
                 )
             serial = _Serial(qemu, on_line)
             ended = _watch(firmware, serial, qmp, timeout, until, settle)
-            if ended in ("seen", "timeout") and screen is not None:
+            if ended in ("seen", "loader-error", "timeout") and screen is not None:
                 qmp.command("screendump", filename=f"{directory}/screen.ppm")
                 write_png(read_ppm(directory / "screen.ppm"), screen)
             qmp.close()
@@ -273,11 +276,8 @@ def _watch(
             if in_firmware and OVMF_STARTS_IMAGE in line:
                 in_firmware = False
                 deadline = time.monotonic() + timeout
-            if OVMF_GIVES_UP in line and outcome == "timeout":
-                outcome, in_firmware = "refused", False
-                deadline = time.monotonic() + 0.5  # for the rest of what it says
-            if until is not None and outcome == "timeout" and re.search(until, line):
-                outcome = "seen"
+            if outcome == "timeout" and (seen := _ends(line, until)) is not None:
+                outcome, in_firmware = seen, False
                 deadline = time.monotonic() + settle
         if serial.closed:
             qmp.drain()
@@ -286,6 +286,15 @@ def _watch(
                 return "exit"  # isa-debug-exit leaves without a word
             return "reset" if "guest-reset" in reasons else "off"
     return outcome
+
+
+def _ends(line: str, until: Optional[str]) -> Optional[str]:
+    """The outcome after which nothing more is to come, if this line says so."""
+    if until is not None and re.search(until, line):
+        return "seen"
+    if re.search(LOADER_ERROR, line):
+        return "loader-error"
+    return "refused" if OVMF_GIVES_UP in line else None
 
 
 # The program.
