@@ -5,6 +5,7 @@ OUT         ?= build
 KERNEL      ?= $(OUT)/kernel.elf
 CMDLINE     ?=
 MODULES     ?=
+LOG         ?= 0
 RUN_TIMEOUT ?= 10
 RUN_MEMORY  ?= 512M
 
@@ -46,20 +47,20 @@ $(DEPS_TEST): packages.txt $(DEPS_BUILD)
 
 WARN := -Wall -Wextra -Werror
 HOST_FLAGS := -std=gnu11 -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -ffile-prefix-map=$(CURDIR)=.
-BARE_FLAGS := -std=gnu11 -g $(WARN) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
+BARE_FLAGS = -std=gnu11 -g $(WARN) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fno-ident -fcf-protection=none -ffile-prefix-map=$(CURDIR)=. -I include
 
 # core: x86-64 that runs at any address, without SSE, on a stack without a red zone (UEFI interrupts use it)
-CORE_FLAGS := $(BARE_FLAGS) -O2 -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only
+CORE_FLAGS = $(BARE_FLAGS) -O2 -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only
 # legacy: 32-bit code in 64-bit objects, since ld links no elf32 together with the payload's elf64; -march=i386 so that
 # even a 386 gets as far as the sentence that it is too old
-LEGACY_FLAGS := $(BARE_FLAGS) -Os -m32 -march=i386 -fno-pic -fno-pie -mgeneral-regs-only -fno-dwarf2-cfi-asm -Wa,--64 -include legacy/code32.h
-EFI_FLAGS := $(BARE_FLAGS) -Os -fpic -fvisibility=hidden -fshort-wchar -mno-red-zone -mgeneral-regs-only \
+LEGACY_FLAGS = $(BARE_FLAGS) -Os -m32 -march=i386 -fno-pic -fno-pie -mgeneral-regs-only -fno-dwarf2-cfi-asm -Wa,--64 -include legacy/code32.h
+EFI_FLAGS = $(BARE_FLAGS) -Os -fpic -fvisibility=hidden -fshort-wchar -mno-red-zone -mgeneral-regs-only \
 	-DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
-KERNEL_FLAGS := $(BARE_FLAGS) -O2 -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
+KERNEL_FLAGS = $(BARE_FLAGS) -O2 -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
 
 # Front doors share these with each other; they are compiled for both worlds.
-SHARED := core/text.c core/mode.c core/date.c
+SHARED := core/text.c core/mode.c core/date.c core/log.c
 
 objects = $(patsubst %,$(OUT)/$(1)/%.o,$(2))
 CORE_OBJECTS   := $(call objects,x86_64,$(filter-out core/mode.c core/date.c,$(wildcard core/*.c)) $(wildcard core/*.S))
@@ -100,6 +101,11 @@ $(OUT)/font8x16.bin: | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,FONT,$@)zcat $(FONT) | tail -c +$$((4 + 32 * 16 + 1)) | head -c $$((95 * 16)) > $@
 $(OUT)/x86_64/core/font.S.o $(OUT)/kernel/kernel/font.S.o: $(OUT)/font8x16.bin
+
+# The loader's log also goes to COM1.
+LOG_OBJECTS := $(foreach world,x86_64 i686 efi,$(OUT)/$(world)/core/log.c.o)
+$(LOG_OBJECTS): $(OUT)/LOG.value
+$(LOG_OBJECTS): BARE_FLAGS += -DLOG=$(LOG)
 
 # ---- core: one object for both loaders -----------------------------------------------------------------------------
 
@@ -142,7 +148,7 @@ $(OUT)/$(1).value: FORCE
 	@mkdir -p $$(@D)
 	@printf '%s\n' '$$(subst ','\'',$$($(1)))' | cmp -s - $$@ || printf '%s\n' '$$(subst ','\'',$$($(1)))' > $$@
 endef
-$(foreach variable,KERNEL CMDLINE MODULES MAX_IMAGE_MIB,$(eval $(call value_file,$(variable))))
+$(foreach variable,KERNEL CMDLINE MODULES MAX_IMAGE_MIB LOG,$(eval $(call value_file,$(variable))))
 .PHONY: FORCE
 FORCE:
 
@@ -271,4 +277,4 @@ clean: ## remove everything that was built
 help: ## this list
 	@echo 'make [target] [KERNEL=kernel.elf] [CMDLINE="..."] [MODULES="path[:name] ..."] [OUT=build]'
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
-	@echo 'RUN_TIMEOUT=10 seconds, RUN_MEMORY=512M, V=1 shows commands; MAX_IMAGE_MIB=1024 limits the kernel in memory'
+	@echo 'RUN_TIMEOUT=10 seconds, RUN_MEMORY=512M, V=1 shows commands, LOG=1 prints the loader log; MAX_IMAGE_MIB=1024 limits the kernel in memory'

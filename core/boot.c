@@ -112,6 +112,9 @@ int core_prepare(struct machine *machine)
 	uint32_t rows = machine->region_count;
 	int ready = payload_check(machine) && plan(&boot, machine);
 	machine->region_count = rows;
+	if (ready)
+		log_line(machine, "payload: checked, kernel %u KiB, modules %u KiB", machine->kernel_size / 1024,
+			 machine->modules_size / 1024);
 	return ready;
 }
 
@@ -252,11 +255,17 @@ void core_boot(struct machine *machine)
 	take_low_page(&boot);
 	settle_kernel(&boot);
 	kernel_relocate(&boot.kernel);
+	log_line(machine, "kernel: virtual %x, physical %x, %u KiB", boot.kernel.virt, boot.kernel.phys,
+		 boot.kernel.size / 1024);
 	build_page_tables(&boot);
 	window_build(&boot);
 	cpu_quiet_interrupts();
 	struct twinboot_handoff *handoff = handoff_make(&boot);
 	cpus_start(&boot, handoff->tsc_hz);
+	log_line(machine, "CPUs: %u, of which %u parked", (uint64_t)boot.cpu_count, cpus_parked(&boot));
+	log_line(machine, "entering the kernel at %x, on %u-level page tables at %x", boot.kernel.entry,
+		 (uint64_t)boot.paging.levels, (uint64_t)(uintptr_t)boot.paging.root);
+	handoff_take_log(&boot, handoff);
 	handoff->tsc_handoff = __builtin_ia32_rdtsc();
 	window_leave(&boot);
 }

@@ -7,6 +7,7 @@
 
 #include "errors.h"
 #include "layout.h"
+#include "log.h"
 #include "machine.h"
 #include "text.h"
 
@@ -157,6 +158,8 @@ struct boot {
 /* handoff.c: all that the kernel is handed, in the arena; the last thing to be taken from it. Returns the
    handoff, where it lies; fills boot->start->gdt. */
 struct twinboot_handoff *handoff_make(struct boot *boot);
+/* Copies the log, after its last line. */
+void handoff_take_log(struct boot *boot, struct twinboot_handoff *handoff);
 
 /* The direct map's address of something in memory. */
 static inline uint64_t direct(const struct boot *boot, const void *here)
@@ -172,6 +175,7 @@ uint32_t cpus_list(const struct machine *machine, struct twinboot_cpu *cpus);
 /* Starts all but the first, together, and waits, with a limit, until each waits in the kernel's address
  * space. */
 void cpus_start(struct boot *boot, uint64_t tsc_hz);
+uint64_t cpus_parked(const struct boot *boot);
 
 /* window.c: the loader's window, and the way into it. */
 void window_build(struct boot *boot);

@@ -158,6 +158,14 @@ static int all_arrive(struct boot *boot, uint64_t tsc_hz, uint64_t us)
 	return 0;
 }
 
+uint64_t cpus_parked(const struct boot *boot)
+{
+	uint64_t parked = 0;
+	for (uint32_t i = 1; i < boot->cpu_count; i++)
+		parked += state_of(&boot->cpus[i]) == TWINBOOT_CPU_PARKED;
+	return parked;
+}
+
 void cpus_start(struct boot *boot, uint64_t tsc_hz)
 {
 	if (boot->cpu_count == 0)

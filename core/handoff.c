@@ -16,7 +16,7 @@ struct block {
 	uint8_t device_path[MACHINE_DEVICE_PATH_MAX];
 	char firmware[MACHINE_FIRMWARE_NAME_MAX];
 	char loader[32];
-	char log[8];
+	char log[MACHINE_LOG_MAX];
 };
 
 /* Intel SDM 3A 3.4.5: flat, present, accessed already so that the CPU never writes to them. */
@@ -131,6 +131,14 @@ static void describe_memory(struct boot *boot, struct twinboot_handoff *handoff)
 	handoff->direct_map_size = boot->direct_map_size;
 }
 
+void handoff_take_log(struct boot *boot, struct twinboot_handoff *handoff)
+{
+	struct block *block = (struct block *)handoff;
+	memcpy(block->log, boot->machine->log, boot->machine->log_size + 1);
+	handoff->log = virtual(boot, block->log);
+	handoff->log_size = boot->machine->log_size;
+}
+
 struct twinboot_handoff *handoff_make(struct boot *boot)
 {
 	struct machine *machine = boot->machine;
@@ -143,7 +151,6 @@ struct twinboot_handoff *handoff_make(struct boot *boot)
 	handoff->flags = boot->flags;
 	memcpy(block->loader, TWINBOOT_LOADER_NAME, sizeof(TWINBOOT_LOADER_NAME));
 	handoff->loader = virtual(boot, block->loader);
-	handoff->log = virtual(boot, block->log);
 	describe_firmware(boot, block);
 	describe_kernel(boot, handoff);
 	describe_modules(boot, block);

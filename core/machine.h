@@ -31,6 +31,7 @@
 #define MACHINE_FIRMWARE_NAME_MAX 64u
 #define MACHINE_DEVICE_PATH_MAX   512u
 #define MACHINE_ERROR_MAX         512u
+#define MACHINE_LOG_MAX           4096u
 
 struct machine_framebuffer {
 	uint64_t base; /* 0: there is none */
@@ -103,9 +104,12 @@ struct __attribute__((aligned(8))) machine {
 	uint8_t device_path[MACHINE_DEVICE_PATH_MAX];
 
 	char error[MACHINE_ERROR_MAX]; /* after a failed core_prepare(): code, sentence and facts */
+	char log[MACHINE_LOG_MAX];     /* log.h */
+	uint32_t log_size;             /* bytes without the NUL */
+	uint32_t reserved2;
 };
 
-_Static_assert(sizeof(struct machine) == 1552, "the same layout for i686 and x86-64");
+_Static_assert(sizeof(struct machine) == 5656, "the same layout for i686 and x86-64");
 
 /* Checks payload, processor and memory and decides whether this kernel can run here. Returns 1, or 0 with
    machine->error set. Calls no firmware; writes to nothing but machine->scratch and machine->error. */

@@ -3,6 +3,7 @@
    the rest of this image: nothing is read from any file. */
 #include "front.h"
 
+#include "../core/log.h"
 #include "../core/port.h"
 
 EFI_SYSTEM_TABLE *st;
@@ -80,9 +81,12 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 	machine.modules_size = (uint64_t)(_modules_end_addr - _modules_start_addr);
 	identity_find(&machine, image);
 	tables_find(&machine);
+	log_firmware(&machine);
+	log_payload(&machine);
 	chance_and_time(&machine);
 	const struct payload_info *info = at(machine.modules);
 	video_set(&machine, &info->needs);
+	log_framebuffer(&machine);
 
 	UINTN key;
 	if (!memory_buffers_allocate(&machine) || !memory_map_read(&machine, &key) ||
@@ -94,5 +98,6 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 	__asm__ volatile("cli");
 	if (machine.serial)
 		serial_start();
+	log_memory(&machine);
 	core_boot(&machine);
 }

@@ -3,6 +3,7 @@
 #include "legacy.h"
 
 #include "../core/cpu.h"
+#include "../core/log.h"
 #include "../core/port.h"
 #include "load_table.h"
 
@@ -111,13 +112,17 @@ _Noreturn void legacy_main(uint32_t drive)
 	machine.scratch = (uintptr_t)scratch;
 	machine.scratch_size = sizeof(scratch);
 
+	tables_find(&machine);
+	log_firmware(&machine);
 	memory_map_read(&machine);
+	log_memory(&machine);
 	payload_load(&machine);
 	machine.tsc_payload_ready = __builtin_ia32_rdtsc();
-	tables_find(&machine);
+	log_payload(&machine);
 	machine.wall_clock = clock_read();
 	announce_long_mode();
 	const struct payload_info *info = fixed((uint32_t)machine.modules);
 	video_set(&machine, &info->needs);
+	log_framebuffer(&machine);
 	long_mode_enter(identity_map(), &machine);
 }

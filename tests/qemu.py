@@ -123,7 +123,7 @@ def boot(
     """Boots `image` and waits until QEMU ends, a line matches `until`, or `timeout` is over.
 
     `timeout` counts from when the firmware starts the image: OVMF alone takes seconds under TCG.
-    After that line, or the loader's error, the machine runs `settle` seconds more, in which it may still reset.
+    After that line, or the loader's error, the machine runs `settle` seconds more: it may still reset.
     With `screen`, the screen is saved there (PNG) once `until` has matched or time is up. QEMU's
     screen goes with QEMU, so isa-debug-exit is left out: the kernel stays and halts.
     """
