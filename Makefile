@@ -112,7 +112,7 @@ $(LOG_OBJECTS): BARE_FLAGS += -DLOG=$(LOG)
 $(OUT)/core.o: $(CORE_OBJECTS) linker/core.ld
 	$(call say,LD,$@)$(LD) -r -T linker/core.ld -o $@ $(CORE_OBJECTS)
 	@$(OBJCOPY) --keep-global-symbol=core_prepare --keep-global-symbol=core_boot \
-		--keep-global-symbol=core_halt $@
+		--keep-global-symbol=core_halt --keep-global-symbol=core_catch_exceptions $@
 
 # ---- Host tools ----------------------------------------------------------------------------------------------------
 

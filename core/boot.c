@@ -249,6 +249,7 @@ static void build_page_tables(struct boot *boot)
 void core_boot(struct machine *machine)
 {
 	struct boot boot;
+	core_catch_exceptions(machine);
 	if (!plan(&boot, machine))
 		core_halt(machine, machine->error);
 	keep_headers(&boot);

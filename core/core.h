@@ -11,6 +11,9 @@
 #include "machine.h"
 #include "text.h"
 
+/* Found relative to RIP, without a global offset table. */
+#define HIDDEN __attribute__((visibility("hidden")))
+
 #define ONE_MIB    (UINT64_C(1) << 20)
 #define LARGE_PAGE (UINT64_C(1) << 21)
 #define HUGE_PAGE  (UINT64_C(1) << 30)
@@ -207,8 +210,6 @@ struct start {
 };
 _Static_assert(sizeof(struct start) <= PAGE_SIZE, "one page of the window");
 
-/* Hidden: found relative to RIP, without a global offset table. */
-#define HIDDEN __attribute__((visibility("hidden")))
 HIDDEN extern const uint8_t window_code[], window_boot[], window_ap[], window_end[];
 HIDDEN extern const uint8_t low_code[], low_boot[], low_boot32[], low_ap32[], low_64[], low_fields[],
 	low_end[];

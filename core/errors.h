@@ -53,6 +53,9 @@
 #define ERROR_CONTRACT \
 	"TB28: the kernel needs contract version %u, and this loader has version %u; build the image with " \
 	"a newer twinboot"
+#define ERROR_EXCEPTION \
+	"TB30: exception %u in the loader: error code %x, RIP %x (core's text + %x), CR2 %x; please report " \
+	"this with the machine's name"
 #define ERROR_MEMORY_ROWS "TB29: the firmware's memory map has %u entries, more than this loader has room for"
 
 /* efi/: UEFI */

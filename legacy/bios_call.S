@@ -153,6 +153,8 @@ long_mode_enter:
 1:	mov	%ebx, %ebx /* the upper halves are undefined so far */
 	and	$-16, %rsp
 	mov	%ebx, %edi
+	call	core_catch_exceptions
+	mov	%ebx, %edi
 	call	core_prepare
 	mov	%ebx, %edi
 	test	%eax, %eax
