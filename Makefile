@@ -142,15 +142,11 @@ $(OUT)/hello.elf: kernel/example/hello.c include/twinboot.h | $(DEPS_BUILD)
 BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf
 $(filter-out $(BUILT_KERNELS),$(KERNEL)): ;
 
-# Other values of these variables are other inputs: each stands in a file that changes only when its value does.
-define value_file
-$(OUT)/$(1).value: FORCE
-	@mkdir -p $$(@D)
-	@printf '%s\n' '$$(subst ','\'',$$($(1)))' | cmp -s - $$@ || printf '%s\n' '$$(subst ','\'',$$($(1)))' > $$@
-endef
-$(foreach variable,KERNEL CMDLINE MODULES MAX_IMAGE_MIB LOG,$(eval $(call value_file,$(variable))))
-.PHONY: FORCE
-FORCE:
+# Other values of these variables are other inputs: each stands in a file that is written only when its value changes.
+same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
+is_remembered = $(and $(wildcard $(OUT)/$(1).value),$(call same,$($(1)),$(file <$(OUT)/$(1).value)))
+remember = $(if $(is_remembered),,$(shell mkdir -p $(OUT))$(file >$(OUT)/$(1).value,$($(1))))
+$(foreach variable,KERNEL CMDLINE MODULES MAX_IMAGE_MIB LOG,$(call remember,$(variable)))
 
 MAX_IMAGE := $(if $(MAX_IMAGE_MIB),--max-image $(MAX_IMAGE_MIB))
 

@@ -113,8 +113,8 @@ int core_prepare(struct machine *machine)
 	int ready = payload_check(machine) && plan(&boot, machine);
 	machine->region_count = rows;
 	if (ready)
-		log_line(machine, "payload: checked, kernel %u KiB, modules %u KiB", machine->kernel_size / 1024,
-			 machine->modules_size / 1024);
+		log_line(machine, "payload: checked, kernel %u KiB, modules %u KiB",
+			 machine->kernel_size / 1024, machine->modules_size / 1024);
 	return ready;
 }
 

@@ -97,12 +97,14 @@ static void show_on_screen(const struct machine *machine, const char *text)
 
 void core_halt(const struct machine *machine, const char *text)
 {
+	char whole[MACHINE_ERROR_MAX + 16];
+	text_format(whole, sizeof(whole), "twinboot: %s", text);
 	if (machine->serial) {
-		serial_write("\r\ntwinboot: ");
-		serial_write(text);
+		serial_write("\r\n");
+		serial_write(whole);
 		serial_write("\r\n");
 	}
-	show_on_screen(machine, text);
+	show_on_screen(machine, whole);
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }

@@ -34,8 +34,8 @@ void log_firmware(struct machine *machine)
 {
 	log_line(machine, "%s on %s (%s)", TWINBOOT_LOADER_NAME,
 		 machine->firmware_type == TWINBOOT_FIRMWARE_BIOS ? "BIOS" : "UEFI", machine->firmware);
-	log_line(machine, "tables: ACPI at %x, SMBIOS 2 at %x, SMBIOS 3 at %x", machine->rsdp, machine->smbios2,
-		 machine->smbios3);
+	log_line(machine, "tables: ACPI at %x, SMBIOS 2 at %x, SMBIOS 3 at %x", machine->rsdp,
+		 machine->smbios2, machine->smbios3);
 }
 
 void log_memory(struct machine *machine)

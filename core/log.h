@@ -4,8 +4,9 @@
 
 #include "machine.h"
 
-/* Adds a line to machine->log: TSC ticks since the loader's entry, then `format` as text_format() takes it. With LOG=1 at
-   build time the line also goes to COM1. Both front doors and core write here, so the words are the same. */
+/* Adds a line to machine->log: TSC ticks since the loader's entry, then `format` as text_format() takes it.
+   With LOG=1 at build time the line also goes to COM1. Both front doors and core write here, so the words are
+   the same. */
 void log_line(struct machine *machine, const char *format, ...);
 
 /* What every front door says of its firmware, once it knows. */

@@ -115,8 +115,8 @@ _Static_assert(sizeof(struct machine) == 5656, "the same layout for i686 and x86
    machine->error set. Calls no firmware; writes to nothing but machine->scratch and machine->error. */
 __attribute__((sysv_abi)) int core_prepare(struct machine *machine);
 
-/* From here on an exception ends in core_halt() with its facts. For front doors whose firmware no longer catches them;
-   core_boot() calls it itself. */
+/* From here on an exception ends in core_halt() with its facts. For front doors whose firmware no longer
+   catches them; core_boot() calls it itself. */
 __attribute__((sysv_abi)) void core_catch_exceptions(struct machine *machine);
 
 /* Boots. The firmware is gone, interrupts are off, machine->regions is the final map. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An exception in core is a bug, or a machine that lied about its memory. Either way it ends in a sentence. */
+/* An exception in core is a bug, or a machine that lied about its memory. Either way it ends in a sentence.
+ */
 #include "core.h"
 
-#define VECTORS 32
+#define VECTORS     32
 #define ENTRY_BYTES 16
 
 /* Intel SDM 3A 6.14.1 */

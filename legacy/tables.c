@@ -55,8 +55,8 @@ static uint32_t search(uint32_t from, uint32_t to, int (*is_it)(const uint8_t *)
 	return 0;
 }
 
-/* SMBIOS 3.7, 6.1 and 7.1: structure type 0 is "BIOS Information"; byte 4 numbers the vendor among the strings behind
-   it. Only the first structure is looked at: that is where every BIOS has it. */
+/* SMBIOS 3.7, 6.1 and 7.1: structure type 0 is "BIOS Information"; byte 4 numbers the vendor among the
+   strings behind it. Only the first structure is looked at: that is where every BIOS has it. */
 static void vendor_read(const uint8_t *entry_point, char *name)
 {
 	const uint32_t table_length = 0x16, table_address = 0x18, vendor_number = 4;
