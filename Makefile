@@ -127,9 +127,19 @@ $(OUT)/compose: $(OUT)/host/images/compose.c.o $(OUT)/host/core/crc32c.c.o
 
 # ---- Kernels -------------------------------------------------------------------------------------------------------
 
+KERNEL_LINK = $(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
+	-T linker/kernel.ld -o $@ $(filter %.o,$^)
 $(OUT)/kernel.elf: $(KERNEL_OBJECTS) linker/kernel.ld
-	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none -T linker/kernel.ld \
-		-o $@ $(KERNEL_OBJECTS)
+	$(call say,LD,$@)$(KERNEL_LINK)
+
+# The same kernel with other needs in its note, for the tests: kernel-level5.elf, kernel-identity.elf, kernel-alone.elf
+NEEDS_level5   := TWINBOOT_NEED_LEVEL5_PAGING
+NEEDS_identity := TWINBOOT_NEED_IDENTITY_MAP
+NEEDS_alone    := TWINBOOT_LEAVE_CPUS
+$(OUT)/kernel/main-%.o: kernel/main.c | $(DEPS_BUILD)
+	$(call say,CC,$< ($*))$(CC) $(KERNEL_FLAGS) -DREFERENCE_NEEDS=$(NEEDS_$*) -MMD -MP -c -o $@ $<
+$(OUT)/kernel-%.elf: $(OUT)/kernel/main-%.o $(filter-out %/main.c.o,$(KERNEL_OBJECTS)) linker/kernel.ld
+	$(call say,LD,$@)$(KERNEL_LINK)
 
 $(OUT)/hello.elf: kernel/example/hello.c include/twinboot.h | $(DEPS_BUILD)
 	@mkdir -p $(@D)
@@ -139,7 +149,7 @@ $(OUT)/hello.elf: kernel/example/hello.c include/twinboot.h | $(DEPS_BUILD)
 # ---- The payload: check, strip, pad, wrap, archive -----------------------------------------------------------------
 
 # A kernel or module that is not there is embed's to report: it says what to do.
-BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf
+BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf $(OUT)/kernel-level5.elf $(OUT)/kernel-identity.elf $(OUT)/kernel-alone.elf
 $(filter-out $(BUILT_KERNELS),$(KERNEL)): ;
 
 # Other values of these variables are other inputs: each stands in a file that is written only when its value changes.

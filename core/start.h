@@ -19,16 +19,16 @@
 
 /* struct low_fields: in the low page, behind its code. */
 #define LOW_GDTR     0
-#define LOW_FAR_AP   8
-#define LOW_FAR_BOOT 16
-#define LOW_FAR_64   24
-#define LOW_CR3      32
-#define LOW_CR4      36
-#define LOW_EFER     40
-#define LOW_AP       48
-#define LOW_BOOT     56
-#define LOW_GDT      64
-#define LOW_SIZE     96
+#define LOW_FAR_AP   16
+#define LOW_FAR_BOOT 24
+#define LOW_FAR_64   32
+#define LOW_CR3      40
+#define LOW_CR4      44
+#define LOW_EFER     48
+#define LOW_AP       56
+#define LOW_BOOT     64
+#define LOW_GDT      72
+#define LOW_SIZE     104
 
 #define LOW_CODE32 0x08
 #define LOW_DATA32 0x10

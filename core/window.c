@@ -31,8 +31,8 @@ struct far_pointer {
 };
 struct __attribute__((packed)) low_fields {
 	uint16_t gdt_limit;
-	uint32_t gdt_base;
-	uint16_t reserved;
+	uint64_t gdt_base; /* 64-bit code reads all of it, 16-bit code the lower half */
+	uint16_t reserved[3];
 	struct far_pointer ap, boot, code64;
 	uint32_t cr3, cr4, efer, reserved2;
 	uint64_t window_ap, window_boot;
@@ -111,7 +111,7 @@ static void build_low_page(struct boot *boot, uint64_t bridge)
 	struct low_fields *fields = (struct low_fields *)(page + (low_fields - low_code));
 	*fields = (struct low_fields){
 		.gdt_limit = sizeof(fields->gdt) - 1,
-		.gdt_base = (uint32_t)(uintptr_t)fields->gdt,
+		.gdt_base = (uintptr_t)fields->gdt,
 		.ap = {low_address(boot, low_ap32), LOW_CODE32, 0},
 		.boot = {low_address(boot, low_boot32), LOW_CODE32, 0},
 		.code64 = {low_address(boot, low_64), LOW_CODE64, 0},

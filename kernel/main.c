@@ -10,8 +10,12 @@
 #include "report.h"
 #include "cpu.h"
 
-/* The framebuffer is a wish: a machine without one is examined all the same. */
-TWINBOOT_NEEDS(0, 1024, 768, 32, 0)
+/* The framebuffer is a wish: a machine without one is examined all the same. The Makefile also builds kernels that need
+   more. */
+#ifndef REFERENCE_NEEDS
+#define REFERENCE_NEEDS 0
+#endif
+TWINBOOT_NEEDS(REFERENCE_NEEDS, 1024, 768, 32, 0)
 
 /* QEMU's isa-debug-exit: the value v makes QEMU exit with 2v + 1, so 33 and 35. */
 #define EXIT_PORT 0xf4

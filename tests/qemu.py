@@ -373,7 +373,7 @@ def gdb_commands(firmware: str, kernel: Path, loader: Path, port: int) -> str:
         f"In another terminal:\n  gdb {target} -ex 'add-symbol-file {kernel}{offset}' {entry}\n"
         "Once it stops at the kernel's entry, the loader's own symbols (for a kernel that runs where the\n"
         "firmware put it; the same machine puts it there again, so breakpoints hold for the next start):\n"
-        f"  add-symbol-file {loader} -o (*(unsigned long *)($rdi + 56) - {distance:#x})"
+        f"  add-symbol-file {loader} -o *(long*)($rdi+56)-{distance:#x}"
     )
 
 

@@ -21,10 +21,10 @@
 static uint8_t zeros[BSS_BYTES];
 
 __asm__(".pushsection .data\n"
-        ".balign 16\n"
-        "data_start: .incbin \"" DATA_FILE "\"\n"
-        "data_end:\n"
-        ".popsection\n");
+	".balign 16\n"
+	"data_start: .incbin \"" DATA_FILE "\"\n"
+	"data_end:\n"
+	".popsection\n");
 extern const uint8_t data_start[], data_end[];
 
 /* Linkers make a PT_TLS segment of this one. Nobody has set up FS, so it stays untouched. */
@@ -105,11 +105,11 @@ static const uint8_t *volatile ends[] = {data_start, data_end};
 static const volatile void *const volatile self[] = {functions, self};
 
 /* Where the symbol really is, seen from here. */
-#define ADDRESS_OF(symbol)                                                                                   \
-	({                                                                                                   \
-		uint64_t address;                                                                            \
-		__asm__("lea " #symbol "(%%rip), %0" : "=r"(address));                                       \
-		address;                                                                                     \
+#define ADDRESS_OF(symbol) \
+	({ \
+		uint64_t address; \
+		__asm__("lea " #symbol "(%%rip), %0" : "=r"(address)); \
+		address; \
 	})
 
 static int relocations_are_applied(void)
