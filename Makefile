@@ -79,7 +79,7 @@ $(OUT)/i686/%.c.o: %.c | $(DEPS_BUILD)
 
 $(OUT)/i686/%.S.o: %.S | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(call say,AS 16/32,$<)$(CC) $(BARE_FLAGS) -MMD -MP -c -o $@ $<
+	$(call say,AS,$<)$(CC) $(BARE_FLAGS) -MMD -MP -c -o $@ $<
 
 $(OUT)/efi/%.o: % | $(DEPS_BUILD)
 	@mkdir -p $(@D)

@@ -2,9 +2,9 @@
 /*
  * compose IMAGE LEGACY.BIN: makes a disk image with an EFI system partition boot from BIOS too.
  *
- * The payload lies on disk once, inside of EFI/BOOT/BOOTX64.EFI. This finds the file's sections there and writes where
- * they are into the load table, then the boot sector, load table and loader into the sectors before the
- * partition. LEGACY.BIN is legacy.elf's boot sector and loader as they lie in memory.
+ * The payload lies on disk once, inside of EFI/BOOT/BOOTX64.EFI. This finds the file's sections there and
+ * writes where they are into the load table, then the boot sector, load table and loader into the sectors
+ * before the partition. LEGACY.BIN is legacy.elf's boot sector and loader as they lie in memory.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -19,12 +19,12 @@
 #define SECTOR 512u
 
 /* Master boot record (UEFI 2.10, 5.2.1). */
-#define MBR_CODE_SIZE     440 /* then disk identifier and partition table, which stay */
-#define MBR_FIRST_ENTRY   446
-#define MBR_ENTRY_SIZE    16
-#define MBR_ENTRY_TYPE    4
-#define MBR_ENTRY_START   8
-#define MBR_TYPE_ESP      0xef
+#define MBR_CODE_SIZE   440 /* then disk identifier and partition table, which stay */
+#define MBR_FIRST_ENTRY 446
+#define MBR_ENTRY_SIZE  16
+#define MBR_ENTRY_TYPE  4
+#define MBR_ENTRY_START 8
+#define MBR_TYPE_ESP    0xef
 
 static const char *image_name;
 static FILE *image;
@@ -57,8 +57,8 @@ static uint32_t get32(const uint8_t *p)
 	return get16(p) | (uint32_t)get16(p + 2) << 16;
 }
 
-/* FAT (Microsoft, FAT32 File System Specification 1.03): as much of it as finds one file. All offsets are bytes from
-   the image's start. */
+/* FAT (Microsoft, FAT32 File System Specification 1.03): as much of it as finds one file. All offsets are
+   bytes from the image's start. */
 struct fat {
 	uint64_t table, data, root; /* root: FAT12 and FAT16 only */
 	uint32_t root_entries, root_cluster, cluster_bytes, cluster_count;

@@ -4,7 +4,7 @@
 import sys
 import tempfile
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Optional
 
 sys.dont_write_bytecode = True
 
@@ -14,29 +14,29 @@ from lab import FIRMWARES, Build, Lab  # noqa: E402
 from probes import MissingTool  # noqa: E402
 from qemu import Result  # noqa: E402
 
-LAB = pytest.StashKey[Lab]()
+_lab: Optional[Lab] = None  # from the end of the collection on
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Starts the boots that the selected tests will ask for, in their order."""
+    global _lab
     if session.config.option.collectonly:
         return
-    directory = tempfile.TemporaryDirectory(prefix="twinboot-tests-")
-    session.config.add_cleanup(directory.cleanup)
-    lab = session.config.stash[LAB] = Lab(Path(directory.name))
-    session.config.add_cleanup(lab.close)
+    _lab = Lab()
+    session.config.add_cleanup(_lab.close)
     for item in session.items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         if "reports" in item.fixturenames:  # type: ignore[attr-defined]
             for firmware in FIRMWARES:
-                lab.start("reference", firmware)
+                _lab.start("reference", firmware)
         elif "booted" in item.fixturenames:  # type: ignore[attr-defined]
-            lab.start(parameters["kernel"], parameters["firmware"])
+            _lab.start(parameters["kernel"], parameters["firmware"])
 
 
 @pytest.fixture(scope="session")
-def lab(request: pytest.FixtureRequest) -> Lab:
-    return request.config.stash[LAB]
+def lab() -> Lab:
+    assert _lab is not None
+    return _lab
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ once, two machines at a time and ahead of the tests that wait for them."""
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,8 +66,9 @@ def build(out: Path, *arguments: str) -> Build:
 class Lab:
     """Builds and boots by name: `reference`, `hello` or a key of PROBES. Of the latter, the image is kept."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="twinboot-tests-")
+        self._directory = Path(self._temporary.name)
         self._pool = ThreadPoolExecutor(BOOTS_AT_A_TIME)
         self._builds: dict[str, Future[Build]] = {}
         self._boots: dict[tuple[str, str], Future[Result]] = {}
@@ -87,6 +89,7 @@ class Lab:
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._temporary.cleanup()
 
     def _build(self, kernel: str) -> Build:
         if kernel == "reference":

@@ -35,7 +35,7 @@ def sector(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def endings(**codes: bytes) -> pytest.MarkDecorator:
+def endings(**codes: bytes) -> "pytest.MarkDecorator":
     return pytest.mark.parametrize("sector", codes.values(), ids=codes.keys(), indirect=True)
 
 
