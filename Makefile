@@ -268,8 +268,8 @@ unit: $(UNIT_TESTS) ## the unit tests alone
 C_FILES := $(wildcard core/*.[ch] legacy/*.[ch] efi/*.[ch] embed/*.[ch] kernel/*.[ch] kernel/example/*.c images/*.[ch] \
 	include/*.h tests/unit/*.[ch] tests/fuzz/*.[ch] tests/kernels/*.[ch])
 lint: | $(DEPS_TEST) ## clang-format and cppcheck
-	clang-format --dry-run -Werror $(C_FILES)
-	cppcheck -q --error-exitcode=1 --inline-suppr --enable=warning,portability --suppressions-list=.cppcheck -I include \
+	@clang-format --dry-run -Werror $(C_FILES)
+	@cppcheck -q --error-exitcode=1 --inline-suppr --enable=warning,portability --suppressions-list=.cppcheck -I include \
 		core efi embed images legacy kernel
 fuzz: $(FUZZERS) ## every fuzzer for TIME=60 seconds
 	@for fuzzer in $(FUZZERS); do echo "== $$fuzzer"; mkdir -p $$fuzzer.corpus; \

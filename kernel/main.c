@@ -10,8 +10,8 @@
 #include "report.h"
 #include "cpu.h"
 
-/* The framebuffer is a wish: a machine without one is examined all the same. The Makefile also builds kernels that need
-   more. */
+/* The framebuffer is a wish: a machine without one is examined all the same. The Makefile also builds kernels
+   that need more. */
 #ifndef REFERENCE_NEEDS
 #define REFERENCE_NEEDS 0
 #endif
