@@ -137,6 +137,7 @@ NEEDS_level5   := TWINBOOT_NEED_LEVEL5_PAGING
 NEEDS_identity := TWINBOOT_NEED_IDENTITY_MAP
 NEEDS_alone    := TWINBOOT_LEAVE_CPUS
 $(OUT)/kernel/main-%.o: kernel/main.c | $(DEPS_BUILD)
+	@mkdir -p $(@D)
 	$(call say,CC,$< ($*))$(CC) $(KERNEL_FLAGS) -DREFERENCE_NEEDS=$(NEEDS_$*) -MMD -MP -c -o $@ $<
 $(OUT)/kernel-%.elf: $(OUT)/kernel/main-%.o $(filter-out %/main.c.o,$(KERNEL_OBJECTS)) linker/kernel.ld
 	$(call say,LD,$@)$(KERNEL_LINK)

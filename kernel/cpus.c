@@ -160,7 +160,7 @@ void check_cpus(const struct registers *boot_cpu)
 		fact(key, "%s, APIC ID %u, processor %u", states[cpus[i].state < 4 ? cpus[i].state : 0],
 		     cpus[i].apic_id, cpus[i].processor_id);
 		absent += cpus[i].state == TWINBOOT_CPU_ABSENT;
-		if (cpus[i].state == TWINBOOT_CPU_PARKED && i < CPUS_MAX)
+		if (i < CPUS_MAX && cpus[i].state == TWINBOOT_CPU_PARKED)
 			check_parked(i, boot_cpu);
 	}
 	fact("cpus_absent", "%u", absent);

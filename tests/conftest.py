@@ -29,6 +29,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if "reports" in item.fixturenames:  # type: ignore[attr-defined]
             for firmware in FIRMWARES:
                 _lab.start("reference", firmware)
+        elif "row" in parameters:
+            for firmware in FIRMWARES:
+                _lab.start(parameters["row"].kernel, firmware, parameters["row"].machine)
         elif "booted" in item.fixturenames:  # type: ignore[attr-defined]
             _lab.start(parameters["kernel"], parameters["firmware"])
 

@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import Callable, TypeVar
 
 from probes import PROBES
-from qemu import Result, boot
+from qemu import Machine, Result, boot
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTEFACTS = ("libkernel_bin.a", "legacy.elf", "BOOTX64.EFI", "twinboot.img", "kernel.padded")
 FIRMWARES = ("bios", "uefi")
 BOOTS_AT_A_TIME = 2
+# Made by the project itself, besides the reference kernel.
+OWN_KERNELS = ("hello", "kernel-level5", "kernel-identity", "kernel-alone")
+# The reference kernel with a command line and two modules.
+WITH_MODULES = "reference-with-modules"
+COMMAND_LINE = "root=/dev/vda quiet \"two words\" it's"
+MODULES = {"readme": ROOT / "README.md", "LICENSE": ROOT / "LICENSE"}
 
 # What make hands on to its children, and the variables that a user may have set for it.
 TOLD = {
@@ -64,28 +70,29 @@ def build(out: Path, *arguments: str) -> Build:
 
 
 class Lab:
-    """Builds and boots by name: `reference`, `hello` or a key of PROBES. Of the latter, the image is kept."""
+    """Builds and boots by name: `reference`, one of OWN_KERNELS or a key of PROBES. Of the latter two, the image is
+    kept."""
 
     def __init__(self) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="twinboot-tests-")
         self._directory = Path(self._temporary.name)
         self._pool = ThreadPoolExecutor(BOOTS_AT_A_TIME)
         self._builds: dict[str, Future[Build]] = {}
-        self._boots: dict[tuple[str, str], Future[Result]] = {}
+        self._boots: dict[tuple[str, str, Machine], Future[Result]] = {}
         self._lock, self._workshop = threading.Lock(), threading.Lock()
 
     def build(self, kernel: str) -> Build:
         return self._once(self._builds, kernel, lambda: self._build(kernel))
 
-    def start(self, kernel: str, firmware: str) -> None:
+    def start(self, kernel: str, firmware: str, machine: Machine = Machine()) -> None:
         """Boots as soon as there is room."""
-        key = (kernel, firmware)
+        key = (kernel, firmware, machine)
         if key not in self._boots:
-            self._boots[key] = self._pool.submit(lambda: boot(firmware, self.build(kernel).image))
+            self._boots[key] = self._pool.submit(lambda: boot(firmware, self.build(kernel).image, machine))
 
-    def boot(self, kernel: str, firmware: str) -> Result:
-        self.start(kernel, firmware)
-        return self._boots[kernel, firmware].result()
+    def boot(self, kernel: str, firmware: str, machine: Machine = Machine()) -> Result:
+        self.start(kernel, firmware, machine)
+        return self._boots[kernel, firmware, machine].result()
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -94,11 +101,16 @@ class Lab:
     def _build(self, kernel: str) -> Build:
         if kernel == "reference":
             return build(self._directory / kernel)
+        if kernel == WITH_MODULES:
+            modules = " ".join(f"{path}:{name}" for name, path in MODULES.items())
+            return build(self._directory / kernel, f"CMDLINE={COMMAND_LINE}", f"MODULES={modules}")
         # The others are made one after the other in one place, as a person does who tries several kernels.
         with self._workshop:
             out = self._directory / "workshop"
             out.mkdir(exist_ok=True)
-            file = out / "hello.elf" if kernel == "hello" else PROBES[kernel].build(out / f"{kernel}.elf")
+            file = out / f"{kernel}.elf"
+            if kernel not in OWN_KERNELS:
+                PROBES[kernel].build(file)
             done = build(out, f"KERNEL={file}")
             kept = self._directory / kernel
             kept.mkdir()

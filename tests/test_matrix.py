@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The reference kernel on other machines: every check passes, and BIOS and UEFI agree, on each of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lab import FIRMWARES, WITH_MODULES, Lab
+from qemu import Machine
+from transcript import compare, parse, read_may_differ, values
+
+MAY_DIFFER = Path(__file__).with_name("may_differ.txt")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A machine, the kernel for it, and what the transcript must say besides that all is well."""
+
+    kernel: str
+    machine: Machine
+    says: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        m = self.machine
+        return f"{self.kernel}-{m.machine}-{m.memory}-{m.cpus}-{m.cpu}-{m.display}"
+
+
+ROWS = [
+    Row("reference", Machine(machine="pc", memory="64M", cpus=2, cpu="qemu64"), (("cpu_count", "2"),)),
+    Row(
+        "reference",
+        Machine(memory="3G", cpus=8, cpu="max,pdpe1gb=off", display="none"),
+        (("cpu_count", "8"), ("framebuffer", "none"), ("direct_map_largest_page_kib", "2048")),
+    ),
+    Row("reference", Machine(cpu="max,nx=off"), (("efer", "0x500"),)),
+    Row("kernel-level5", Machine(cpus=2), (("paging_levels", "5"),)),
+    Row(WITH_MODULES, Machine(machine="pc", memory="5G", cpus=2), (("module_count", "2"),)),
+]
+MORE_ROWS = [
+    Row("kernel-identity", Machine(cpus=2)),
+    Row("kernel-identity", Machine(machine="pc", memory="5G", cpu="max,pdpe1gb=off")),
+    Row("kernel-alone", Machine(cpus=8), (("cpus_left_alone", "ok"),)),
+    Row("kernel-level5", Machine(machine="pc", memory="5G", cpus=8, display="none")),
+    Row("reference", Machine(machine="pc", memory="3G", cpus=8)),
+    Row("reference", Machine(memory="5G", cpu="max,pdpe1gb=off,nx=off")),
+    Row("reference", Machine(display="virtio")),
+    Row("reference", Machine(display="cirrus")),
+    Row("reference", Machine(display="bochs-display")),
+    Row("reference", Machine(memory="1G", cpus=64), (("cpu_count", "64"), ("cpus_absent", "0"))),
+    Row("reference", Machine(cpu="qemu64,-apic")),
+    Row("reference", Machine(cpu="max,-rdrand,-rdseed"), (("entropy_source", "0x8"),)),
+]
+
+
+@pytest.mark.parametrize("row", [*ROWS, *(pytest.param(row, marks=pytest.mark.all) for row in MORE_ROWS)], ids=str)
+def test_machine(lab: Lab, row: Row) -> None:
+    results = {firmware: lab.boot(row.kernel, firmware, row.machine) for firmware in FIRMWARES}
+    for result in results.values():
+        failed = [str(line) for line in parse(result.transcript) if line.value.startswith("FAIL")]
+        assert result.ended == "success" and not failed, f"{failed}\n{result}"
+        said = values(result.transcript)
+        assert {key: said.get(key) for key, _ in row.says} == dict(row.says), str(result)
+    # A listed difference need not occur on every machine; test_transcripts_agree looks for stale entries.
+    bios, uefi = (parse(results[firmware].transcript) for firmware in FIRMWARES)
+    problems = [p for p in compare(bios, uefi, read_may_differ(MAY_DIFFER)) if "stale" not in p]
+    assert not problems, "\n".join([*problems, "", str(results["bios"]), "", str(results["uefi"])])
