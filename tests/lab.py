@@ -23,7 +23,7 @@ BOOTS_AT_A_TIME = 2
 OWN_KERNELS = ("hello", "kernel-level5", "kernel-identity", "kernel-alone")
 # The reference kernel with a command line and two modules.
 WITH_MODULES = "reference-with-modules"
-COMMAND_LINE = "root=/dev/vda quiet \"two words\" it's"
+COMMAND_LINE = 'root=/dev/vda quiet "two words" it\'s'
 MODULES = {"readme": ROOT / "README.md", "LICENSE": ROOT / "LICENSE"}
 
 # What make hands on to its children, and the variables that a user may have set for it.

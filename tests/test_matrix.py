@@ -53,7 +53,9 @@ MORE_ROWS = [
 ]
 
 
-@pytest.mark.parametrize("row", [*ROWS, *(pytest.param(row, marks=pytest.mark.all) for row in MORE_ROWS)], ids=str)
+@pytest.mark.parametrize(
+    "row", [*ROWS, *(pytest.param(row, marks=pytest.mark.all) for row in MORE_ROWS)], ids=str
+)
 def test_machine(lab: Lab, row: Row) -> None:
     results = {firmware: lab.boot(row.kernel, firmware, row.machine) for firmware in FIRMWARES}
     for result in results.values():
