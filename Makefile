@@ -132,13 +132,18 @@ KERNEL_LINK = $(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noe
 $(OUT)/kernel.elf: $(KERNEL_OBJECTS) linker/kernel.ld
 	$(call say,LD,$@)$(KERNEL_LINK)
 
-# The same kernel with other needs in its note, for the tests: kernel-level5.elf, kernel-identity.elf, kernel-alone.elf
-NEEDS_level5   := TWINBOOT_NEED_LEVEL5_PAGING
-NEEDS_identity := TWINBOOT_NEED_IDENTITY_MAP
-NEEDS_alone    := TWINBOOT_LEAVE_CPUS
+# The same kernel with other needs in its note, for the tests: kernel-level5.elf and so on
+NEEDS_level5   := TWINBOOT_NEED_LEVEL5_PAGING,1024,768,32,0
+NEEDS_identity := TWINBOOT_NEED_IDENTITY_MAP,1024,768,32,131072
+NEEDS_alone    := TWINBOOT_LEAVE_CPUS,1024,768,32,4096
+NEEDS_24bit    := TWINBOOT_NEED_FRAMEBUFFER,800,600,24,0
+NEEDS_16bit    := 0,640,480,16,0
+NEEDS_nowish   := 0,0,0,0,0
+NEEDS_oddwish  := 0,1234,567,0,0
+NEEDY_KERNELS  := $(patsubst NEEDS_%,$(OUT)/kernel-%.elf,$(filter NEEDS_%,$(.VARIABLES)))
 $(OUT)/kernel/main-%.o: kernel/main.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(call say,CC,$< ($*))$(CC) $(KERNEL_FLAGS) -DREFERENCE_NEEDS=$(NEEDS_$*) -MMD -MP -c -o $@ $<
+	$(call say,CC,$< ($*))$(CC) $(KERNEL_FLAGS) '-DREFERENCE_NEEDS=$(NEEDS_$*)' -MMD -MP -c -o $@ $<
 $(OUT)/kernel-%.elf: $(OUT)/kernel/main-%.o $(filter-out %/main.c.o,$(KERNEL_OBJECTS)) linker/kernel.ld
 	$(call say,LD,$@)$(KERNEL_LINK)
 
@@ -150,7 +155,7 @@ $(OUT)/hello.elf: kernel/example/hello.c include/twinboot.h | $(DEPS_BUILD)
 # ---- The payload: check, strip, pad, wrap, archive -----------------------------------------------------------------
 
 # A kernel or module that is not there is embed's to report: it says what to do.
-BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf $(OUT)/kernel-level5.elf $(OUT)/kernel-identity.elf $(OUT)/kernel-alone.elf
+BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf $(NEEDY_KERNELS)
 $(filter-out $(BUILT_KERNELS),$(KERNEL)): ;
 
 # Other values of these variables are other inputs: each stands in a file that is written only when its value changes.

@@ -157,8 +157,10 @@ uint64_t memory_arena_open(struct memory *memory, uint64_t avoid, uint64_t avoid
 		if (row->type != TWINBOOT_MEMORY_USABLE)
 			continue;
 		uint64_t low = row->base_phys, top = row->base_phys + row->length;
+		if (top > limit)
+			top = limit;
 		/* The kernel's final place may cut a free range in two: keep the larger part. */
-		if (avoid < top && avoid + avoid_size > low) {
+		if (avoid_size != 0 && avoid < top && avoid + avoid_size > low) {
 			uint64_t below = avoid > low ? avoid - low : 0;
 			uint64_t above = top > avoid + avoid_size ? top - (avoid + avoid_size) : 0;
 			if (below > above)
@@ -166,8 +168,6 @@ uint64_t memory_arena_open(struct memory *memory, uint64_t avoid, uint64_t avoid
 			else
 				low = avoid + avoid_size;
 		}
-		if (top > limit)
-			top = limit;
 		if (top > low && top - low > memory->arena_top - memory->arena_low) {
 			memory->arena_low = low;
 			memory->arena_top = top;

@@ -13,9 +13,10 @@
 /* The framebuffer is a wish: a machine without one is examined all the same. The Makefile also builds kernels
    that need more. */
 #ifndef REFERENCE_NEEDS
-#define REFERENCE_NEEDS 0
+#define REFERENCE_NEEDS 0, 1024, 768, 32, 0
 #endif
-TWINBOOT_NEEDS(REFERENCE_NEEDS, 1024, 768, 32, 0)
+#define NEEDS(...) TWINBOOT_NEEDS(__VA_ARGS__)
+NEEDS(REFERENCE_NEEDS)
 
 /* QEMU's isa-debug-exit: the value v makes QEMU exit with 2v + 1, so 33 and 35. */
 #define EXIT_PORT 0xf4

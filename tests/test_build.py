@@ -4,7 +4,7 @@
 import time
 from pathlib import Path
 
-from lab import ARTEFACTS, Build, build
+from lab import ARTEFACTS, Build, build, make
 from probes import PROBES
 
 COMPILED = ("x86_64", "i686", "efi", "host")  # where `out` keeps what was compiled
@@ -22,6 +22,7 @@ def times(directory: Path) -> dict[Path, int]:
 
 def test_a_second_make_does_nothing(scratch: Path) -> None:
     build(scratch)
+    assert make(scratch, "-q").returncode == 0
     before = times(scratch)
     build(scratch)
     assert not [str(path) for path, when in times(scratch).items() if when != before.get(path)]
