@@ -14,16 +14,17 @@ static int is_ram(const struct twinboot_region *row)
 	return row->type != TWINBOOT_MEMORY_RESERVED && row->type != TWINBOOT_MEMORY_FRAMEBUFFER;
 }
 
-/* Where the direct map ends: at 4 GiB, or where RAM above that does. */
-static uint64_t direct_map_end(const struct memory *memory)
+/* Where the direct map ends: at 4 GiB, or where RAM above that does; what does not fit it cannot be mapped. */
+static uint64_t direct_map_end(const struct boot *boot)
 {
+	const struct memory *memory = &boot->memory;
 	uint64_t end = FOUR_GIB;
 	for (uint32_t i = 0; i < memory->count; i++) {
 		uint64_t row_end = memory->map[i].base_phys + memory->map[i].length;
 		if (is_ram(&memory->map[i]) && row_end > end)
 			end = row_end;
 	}
-	return end;
+	return end < DIRECT_MAP_SIZE_MAX ? end : DIRECT_MAP_SIZE_MAX;
 }
 
 /* An upper bound of what core_boot() will take. */
@@ -32,7 +33,7 @@ static uint64_t arena_bound(const struct boot *boot)
 	const struct memory *memory = &boot->memory;
 	uint64_t direct = 4 * (uint64_t)memory->count; /* each row's ends need small pages */
 	if (!boot->cpu.huge_pages)
-		direct += direct_map_end(memory) / HUGE_PAGE + 1;
+		direct += direct_map_end(boot) / HUGE_PAGE + 1;
 	uint64_t maps = boot->flags & TWINBOOT_IDENTITY_MAPPED ? 2 : 1;
 	uint64_t runtime = 2 * (uint64_t)boot->machine->runtime_count;
 	uint64_t tables = maps * direct + runtime + boot->kernel.size / LARGE_PAGE + ARENA_SPARE_PAGES;
@@ -164,7 +165,7 @@ static void map_physical(struct boot *boot, uint64_t base, uint64_t first)
 	for (uint32_t i = 0; i < memory->count; i++) {
 		const struct twinboot_region *row = &memory->map[i];
 		uint64_t low = row->base_phys, end = low + row->length;
-		if (!is_ram(row))
+		if (!is_ram(row) || low >= boot->direct_map_size)
 			continue;
 		/* Neighbours of different types are one stretch of RAM: larger pages fit. */
 		while (i + 1 < memory->count && row[1].base_phys == end && is_ram(&row[1])) {
@@ -176,6 +177,8 @@ static void map_physical(struct boot *boot, uint64_t base, uint64_t first)
 			uint64_t gap_end = low < FOUR_GIB ? low : FOUR_GIB;
 			paging_map(paging, base + done, done, gap_end - done, MAP_WRITE | MAP_UNCACHED);
 		}
+		if (end > boot->direct_map_size)
+			end = boot->direct_map_size;
 		paging_map(paging, base + low, low, end - low, MAP_WRITE);
 		done = end;
 	}
@@ -238,7 +241,7 @@ static void build_page_tables(struct boot *boot)
 		.nx = boot->cpu.nx,
 		.pat = boot->cpu.pat,
 	};
-	boot->direct_map_size = direct_map_end(&boot->memory);
+	boot->direct_map_size = direct_map_end(boot);
 	map_physical(boot, boot->direct_map_base, 0);
 	if (boot->flags & TWINBOOT_IDENTITY_MAPPED)
 		map_physical(boot, 0, PAGE_SIZE); /* virtual page 0 is never mapped */
