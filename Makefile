@@ -60,10 +60,10 @@ EFI_FLAGS = $(BARE_FLAGS) -Os -fpic -fvisibility=hidden -fshort-wchar -mno-red-z
 KERNEL_FLAGS = $(BARE_FLAGS) -O2 -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
 
 # Front doors share these with each other; they are compiled for both worlds.
-SHARED := core/text.c core/mode.c core/date.c core/log.c
+SHARED := core/text.c core/mode.c core/date.c core/entry_points.c core/log.c
 
 objects = $(patsubst %,$(OUT)/$(1)/%.o,$(2))
-CORE_OBJECTS   := $(call objects,x86_64,$(filter-out core/mode.c core/date.c,$(wildcard core/*.c)) $(wildcard core/*.S))
+CORE_OBJECTS   := $(call objects,x86_64,$(filter-out core/mode.c core/date.c core/entry_points.c,$(wildcard core/*.c)) $(wildcard core/*.S))
 LEGACY_OBJECTS := $(call objects,i686,$(wildcard legacy/*.c) $(wildcard legacy/*.S) $(SHARED))
 EFI_OBJECTS    := $(call objects,efi,$(filter-out efi/finish.c,$(wildcard efi/*.c)) $(SHARED))
 KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/*.c) $(wildcard kernel/*.S))

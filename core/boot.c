@@ -14,7 +14,8 @@ static int is_ram(const struct twinboot_region *row)
 	return row->type != TWINBOOT_MEMORY_RESERVED && row->type != TWINBOOT_MEMORY_FRAMEBUFFER;
 }
 
-/* Where the direct map ends: at 4 GiB, or where RAM above that does; what does not fit it cannot be mapped. */
+/* Where the direct map ends: at 4 GiB, or where RAM above that does; what does not fit it cannot be mapped.
+ */
 static uint64_t direct_map_end(const struct boot *boot)
 {
 	const struct memory *memory = &boot->memory;

@@ -109,15 +109,6 @@ void core_halt(const struct machine *machine, const char *text)
 		__asm__ volatile("cli; hlt");
 }
 
-int fail(struct machine *machine, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	text_vformat(machine->error, sizeof(machine->error), format, arguments);
-	va_end(arguments);
-	return 0;
-}
-
 void fail_halt(struct machine *machine, const char *format, ...)
 {
 	va_list arguments;

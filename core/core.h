@@ -34,9 +34,6 @@ static inline void *at(uint64_t physical)
 	return (void *)(uintptr_t)physical; /* NOLINT(performance-no-int-to-ptr) */
 }
 
-/* Sets machine->error; returns 0, so that a check can `return fail(…)`. */
-int fail(struct machine *machine, const char *format, ...);
-
 /* fail() for when the firmware is gone: shows the error and halts. */
 _Noreturn void fail_halt(struct machine *machine, const char *format, ...);
 

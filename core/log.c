@@ -30,6 +30,15 @@ void log_line(struct machine *machine, const char *format, ...)
 	}
 }
 
+int fail(struct machine *machine, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	text_vformat(machine->error, sizeof(machine->error), format, arguments);
+	va_end(arguments);
+	return 0;
+}
+
 void log_firmware(struct machine *machine)
 {
 	log_line(machine, "%s on %s (%s)", TWINBOOT_LOADER_NAME,

@@ -9,6 +9,10 @@
    the same. */
 void log_line(struct machine *machine, const char *format, ...);
 
+/* Sets machine->error to what text_format() makes of `format`, one of errors.h. Returns 0, so that a check
+   can `return fail(…)`. */
+int fail(struct machine *machine, const char *format, ...);
+
 /* What every front door says of its firmware, once it knows. */
 void log_firmware(struct machine *machine);
 void log_memory(struct machine *machine);

@@ -20,12 +20,13 @@ int payload_check(struct machine *machine)
 	memcpy(&head, info, sizeof(head));
 	head.info_crc32c = 0;
 	uint32_t crc = 0;
-	if (info->magic == PAYLOAD_MAGIC && info->info_size >= sizeof(head) &&
-	    info->info_size <= machine->modules_size) {
+	int is_whole = info->magic == PAYLOAD_MAGIC && info->info_size >= sizeof(head) &&
+		       info->info_size <= machine->modules_size;
+	if (is_whole) {
 		crc = crc32c(0, &head, sizeof(head));
 		crc = crc32c(crc, modules + sizeof(head), info->info_size - sizeof(head));
 	}
-	if (crc != info->info_crc32c || info->magic != PAYLOAD_MAGIC ||
+	if (!is_whole || crc != info->info_crc32c || info->module_count > PAYLOAD_MODULES_MAX ||
 	    info->kernel_size != machine->kernel_size || info->kernel_stored > info->kernel_size ||
 	    info->modules_size > machine->modules_size || info->modules_stored > info->modules_size ||
 	    info->modules_stored < info->info_size)
@@ -71,7 +72,7 @@ int kernel_view(struct machine *machine, struct kernel *kernel)
 	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)file;
 	*kernel = (struct kernel){.info = at(machine->modules), .file = file};
 	if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 || ehdr->e_phentsize != sizeof(Elf64_Phdr) ||
-	    ehdr->e_phoff > machine->kernel_size ||
+	    ehdr->e_phoff > machine->kernel_size || ehdr->e_phoff % _Alignof(Elf64_Phdr) != 0 ||
 	    ehdr->e_phnum * sizeof(Elf64_Phdr) > machine->kernel_size - ehdr->e_phoff)
 		return fail(machine, ERROR_KERNEL_FORMAT, "headers");
 
@@ -104,13 +105,17 @@ int kernel_view(struct machine *machine, struct kernel *kernel)
 	kernel->entry = ehdr->e_entry - kernel->linked + kernel->virt;
 	for (uint32_t i = 0; i < count; i++)
 		if (phdrs[i].p_type == PT_LOAD &&
-		    (phdrs[i].p_offset - kernel->header_size != phdrs[i].p_vaddr - kernel->linked))
+		    (phdrs[i].p_offset < kernel->header_size ||
+		     phdrs[i].p_offset - kernel->header_size != phdrs[i].p_vaddr - kernel->linked))
 			return fail(machine, ERROR_KERNEL_FORMAT, "distances");
 	return 1;
 }
 
+/* What is relocated may lie at any address (packed structures). */
+typedef uint64_t __attribute__((aligned(1))) word;
+
 /* The eight bytes of the image that were linked at `linked`; NULL if they lie outside. */
-static uint64_t *word_at(const struct kernel *kernel, uint64_t linked)
+static word *word_at(const struct kernel *kernel, uint64_t linked)
 {
 	uint64_t offset = linked - kernel->linked;
 	if (kernel->size < sizeof(uint64_t) || offset > kernel->size - sizeof(uint64_t))
@@ -121,8 +126,8 @@ static uint64_t *word_at(const struct kernel *kernel, uint64_t linked)
 static uint64_t dynamic_value(const struct kernel *kernel, uint64_t tag)
 {
 	for (uint32_t i = 0; i < kernel->dynamic_count; i++) {
-		const uint64_t *key = word_at(kernel, kernel->dynamic + i * sizeof(Elf64_Dyn));
-		const uint64_t *value = word_at(kernel, kernel->dynamic + i * sizeof(Elf64_Dyn) + 8);
+		const word *key = word_at(kernel, kernel->dynamic + i * sizeof(Elf64_Dyn));
+		const word *value = word_at(kernel, kernel->dynamic + i * sizeof(Elf64_Dyn) + 8);
 		if (key == NULL || value == NULL || *key == DT_NULL)
 			break;
 		if (*key == tag)
@@ -136,12 +141,13 @@ static void apply_rela(const struct kernel *kernel, uint64_t slide)
 	uint64_t table = dynamic_value(kernel, DT_RELA);
 	uint64_t count = dynamic_value(kernel, DT_RELASZ) / sizeof(Elf64_Rela);
 	for (uint64_t i = 0; i < count; i++) {
-		const Elf64_Rela *rela = (const Elf64_Rela *)word_at(kernel, table + i * sizeof(*rela));
-		if (rela == NULL || word_at(kernel, table + i * sizeof(*rela) + 16) == NULL)
+		/* r_offset, r_info, r_addend */
+		const word *rela = word_at(kernel, table + i * sizeof(Elf64_Rela));
+		if (rela == NULL || word_at(kernel, table + i * sizeof(Elf64_Rela) + 16) == NULL)
 			return;
-		uint64_t *word = word_at(kernel, rela->r_offset);
-		if (ELF64_R_TYPE(rela->r_info) == R_X86_64_RELATIVE && word != NULL)
-			*word = (uint64_t)rela->r_addend + slide;
+		word *target = word_at(kernel, rela[0]);
+		if (ELF64_R_TYPE(rela[1]) == R_X86_64_RELATIVE && target != NULL)
+			*target = rela[2] + slide;
 	}
 }
 
@@ -153,16 +159,16 @@ static void apply_relr(const struct kernel *kernel, uint64_t slide)
 	uint64_t count = dynamic_value(kernel, DT_RELRSZ) / sizeof(uint64_t);
 	uint64_t next = 0;
 	for (uint64_t i = 0; i < count; i++) {
-		const uint64_t *entry = word_at(kernel, table + i * sizeof(*entry));
+		const word *entry = word_at(kernel, table + i * sizeof(*entry));
 		if (entry == NULL)
 			return;
 		uint64_t bits = *entry & 1 ? *entry >> 1 : 1;
 		if (!(*entry & 1))
 			next = *entry;
 		for (uint64_t address = next; bits != 0; bits >>= 1, address += sizeof(uint64_t)) {
-			uint64_t *word = word_at(kernel, address);
-			if ((bits & 1) && word != NULL)
-				*word += slide;
+			word *target = word_at(kernel, address);
+			if ((bits & 1) && target != NULL)
+				*target += slide;
 		}
 		next += (*entry & 1 ? 63 : 1) * sizeof(uint64_t);
 	}

@@ -7,6 +7,7 @@
 #include <efilib.h>
 
 #include "../core/errors.h"
+#include "../core/log.h"
 #include "../core/machine.h"
 #include "../core/text.h"
 
@@ -18,9 +19,6 @@ static inline void *at(uint64_t physical)
 {
 	return (void *)(uintptr_t)physical; /* NOLINT(performance-no-int-to-ptr) */
 }
-
-/* Sets machine->error; returns 0. */
-int efi_fail(struct machine *machine, const char *format, ...);
 
 /* memory.c: each returns 0 with machine->error set if it fails. */
 int memory_buffers_allocate(struct machine *machine); /* for the map, regions and scratch */

@@ -3,11 +3,7 @@
    the rest of this image: nothing is read from any file. */
 #include "front.h"
 
-#include "../core/log.h"
 #include "../core/port.h"
-
-EFI_SYSTEM_TABLE *st;
-EFI_BOOT_SERVICES *bs;
 
 /* linker/efi.ld and the payload's archive. Hidden: found relative to RIP, without a relocation. */
 #define HIDDEN __attribute__((visibility("hidden")))
@@ -15,15 +11,6 @@ HIDDEN extern uint8_t _kernel_start_addr[], _kernel_end_addr[], _modules_start_a
 
 /* One PC wanted more than one try; eight have been enough for everyone. */
 #define EXIT_TRIES 8
-
-int efi_fail(struct machine *machine, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	text_vformat(machine->error, sizeof(machine->error), format, arguments);
-	va_end(arguments);
-	return 0;
-}
 
 /* Nothing may come between the two calls: printing or allocating makes the key stale. */
 static int exit_boot_services(struct machine *machine, EFI_HANDLE image)
@@ -37,7 +24,7 @@ static int exit_boot_services(struct machine *machine, EFI_HANDLE image)
 		if (!EFI_ERROR(status))
 			return 1;
 	}
-	return efi_fail(machine, ERROR_EFI_EXIT, (uint64_t)EXIT_TRIES, (uint64_t)status);
+	return fail(machine, ERROR_EFI_EXIT, (uint64_t)EXIT_TRIES, (uint64_t)status);
 }
 
 /* Shown on the firmware's console and, since that may be a screen only, on COM1. Then back to the firmware.

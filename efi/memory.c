@@ -65,7 +65,7 @@ int memory_buffers_allocate(struct machine *machine)
 	UINT32 version;
 	EFI_STATUS status = bs->GetMemoryMap(&size, NULL, &key, &descriptor_size, &version);
 	if (status != EFI_BUFFER_TOO_SMALL || descriptor_size < sizeof(EFI_MEMORY_DESCRIPTOR))
-		return efi_fail(machine, ERROR_EFI_MAP, (uint64_t)status);
+		return fail(machine, ERROR_EFI_MAP, (uint64_t)status);
 
 	UINTN entries = size / descriptor_size + SLACK_ENTRIES;
 	uint64_t regions = entries + MACHINE_EXTRA_REGIONS;
@@ -75,19 +75,19 @@ int memory_buffers_allocate(struct machine *machine)
 	EFI_PHYSICAL_ADDRESS base;
 	status = allocate(AllocateAnyPages, map.size, &base);
 	if (EFI_ERROR(status))
-		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
+		return fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
 	map.descriptors = at(base);
 	machine->efi_memory_map = base;
 	status = allocate(AllocateAnyPages, regions * sizeof(struct twinboot_region), &machine->regions);
 	if (EFI_ERROR(status))
-		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
+		return fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
 	status = allocate(AllocateAnyPages, (entries + ATTRIBUTE_ROWS) * sizeof(struct twinboot_region),
 			  &machine->runtime);
 	if (EFI_ERROR(status))
-		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
+		return fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
 	status = allocate(AllocateAnyPages, machine->scratch_size, &machine->scratch);
 	if (EFI_ERROR(status))
-		return efi_fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
+		return fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
 	return 1;
 }
 
@@ -160,7 +160,7 @@ int memory_map_read(struct machine *machine, UINTN *key)
 	UINT32 version;
 	EFI_STATUS status = bs->GetMemoryMap(&size, map.descriptors, key, &descriptor_size, &version);
 	if (EFI_ERROR(status))
-		return efi_fail(machine, ERROR_EFI_MAP, (uint64_t)status);
+		return fail(machine, ERROR_EFI_MAP, (uint64_t)status);
 	machine->efi_memory_map_size = size;
 	machine->efi_descriptor_size = (uint32_t)descriptor_size;
 	machine->efi_descriptor_version = version;
@@ -184,7 +184,7 @@ int memory_for_core(struct machine *machine)
 	EFI_PHYSICAL_ADDRESS base = FOUR_GIB - 1;
 	EFI_STATUS status = allocate(AllocateMaxAddress, machine->arena_needed, &base);
 	if (EFI_ERROR(status))
-		return efi_fail(machine, ERROR_OUT_OF_MEMORY, machine->arena_needed / 1024);
+		return fail(machine, ERROR_OUT_OF_MEMORY, machine->arena_needed / 1024);
 	machine->arena = base;
 	/* Without a low page there is one CPU. */
 	base = ONE_MIB - 1;

@@ -2,27 +2,15 @@
 #include "front.h"
 
 #include "../core/date.h"
+#include "../core/entry_points.h"
+
+EFI_SYSTEM_TABLE *st;
+EFI_BOOT_SERVICES *bs;
 
 static int same_guid(const EFI_GUID *a, const EFI_GUID *b)
 {
 	const uint64_t *x = (const uint64_t *)a, *y = (const uint64_t *)b;
 	return x[0] == y[0] && x[1] == y[1];
-}
-
-static int sums_to_zero(const uint8_t *bytes, uint32_t size)
-{
-	uint8_t sum = 0;
-	for (uint32_t i = 0; i < size; i++)
-		sum += bytes[i];
-	return sum == 0;
-}
-
-static int begins_with(const uint8_t *bytes, const char *signature)
-{
-	for (; *signature != 0; signature++, bytes++)
-		if (*bytes != (uint8_t)*signature)
-			return 0;
-	return 1;
 }
 
 const void *configuration_table(EFI_GUID guid)
@@ -33,28 +21,21 @@ const void *configuration_table(EFI_GUID guid)
 	return NULL;
 }
 
-static const uint8_t *find(EFI_GUID guid, const char *signature)
+/* A configuration table's physical address, if it is what it should be; 0 otherwise. */
+static uint64_t find(EFI_GUID guid, int (*is_it)(const uint8_t *))
 {
 	const uint8_t *table = configuration_table(guid);
-	return table != NULL && begins_with(table, signature) ? table : NULL;
+	return table != NULL && is_it(table) ? (uintptr_t)table : 0;
 }
 
 void tables_find(struct machine *machine)
 {
-	/* ACPI 6.5, 5.2.5.3; SMBIOS 3.7, 5.2: what is not covered by a good checksum does not exist. */
-	const uint32_t rsdp1_size = 20, rsdp2_size = 36, smbios2_length = 5, smbios3_length = 6;
 	/* The ACPI 1.0 entry can precede the 2.0 one: one search for each. */
-	const uint8_t *rsdp = find((EFI_GUID)ACPI_20_TABLE_GUID, "RSD PTR ");
-	if (rsdp == NULL || !sums_to_zero(rsdp, rsdp1_size) || !sums_to_zero(rsdp, rsdp2_size))
-		rsdp = find((EFI_GUID)ACPI_TABLE_GUID, "RSD PTR ");
-	if (rsdp != NULL && sums_to_zero(rsdp, rsdp1_size))
-		machine->rsdp = (uintptr_t)rsdp;
-	const uint8_t *smbios = find((EFI_GUID)SMBIOS_TABLE_GUID, "_SM_");
-	if (smbios != NULL && sums_to_zero(smbios, smbios[smbios2_length]))
-		machine->smbios2 = (uintptr_t)smbios;
-	smbios = find((EFI_GUID)SMBIOS3_TABLE_GUID, "_SM3_");
-	if (smbios != NULL && sums_to_zero(smbios, smbios[smbios3_length]))
-		machine->smbios3 = (uintptr_t)smbios;
+	machine->rsdp = find((EFI_GUID)ACPI_20_TABLE_GUID, is_rsdp);
+	if (machine->rsdp == 0)
+		machine->rsdp = find((EFI_GUID)ACPI_TABLE_GUID, is_rsdp);
+	machine->smbios2 = find((EFI_GUID)SMBIOS_TABLE_GUID, is_smbios2);
+	machine->smbios3 = find((EFI_GUID)SMBIOS3_TABLE_GUID, is_smbios3);
 	machine->efi_system_table = (uintptr_t)st;
 }
 

@@ -10,8 +10,6 @@
 /* memory.c keeps up to 1024 entries; the workspace that core wants follows from that. */
 #define REGIONS_MAX 1024
 
-#define BIOS_VIDEO         0x10
-#define VIDEO_TELETYPE     0x0e
 #define BIOS_SYSTEM        0x15
 #define SYSTEM_TARGET_MODE 0xec00 /* AMD64: what the operating system will use */
 #define TARGET_LONG_MODE   2
@@ -25,26 +23,6 @@ static uint8_t scratch[MACHINE_SCRATCH_SIZE(REGIONS_MAX)] __attribute__((aligned
 static uint64_t page_tables[6][512] __attribute__((aligned(4096)));
 
 _Static_assert(offsetof(struct machine, error) == 1040, "MACHINE_ERROR in bios_call.S");
-
-void die(const char *format, ...)
-{
-	char text[MACHINE_ERROR_MAX];
-	va_list arguments;
-	va_start(arguments, format);
-	text_vformat(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	if (machine.serial) {
-		serial_write("\r\ntwinboot: ");
-		serial_write(text);
-		serial_write("\r\n");
-	}
-	for (const char *c = text; *c != 0; c++) {
-		struct bios_registers r = {.eax = VIDEO_TELETYPE << 8 | (uint8_t)*c, .ebx = 7};
-		bios_call(BIOS_VIDEO, &r);
-	}
-	for (;;)
-		__asm__ volatile("cli; hlt");
-}
 
 #define EFLAGS_ID           (1u << 21)
 #define CPUID_EXTENDED      0x80000001u

@@ -2,49 +2,13 @@
 /* Finds the entry points that a BIOS leaves in low memory. */
 #include "legacy.h"
 
+#include "../core/entry_points.h"
+
 #define EBDA_SEGMENT  0x40e
 #define EBDA_SEARCHED 1024u
 #define BIOS_AREA     0xe0000u
 #define SMBIOS_AREA   0xf0000u
 #define AREA_END      0x100000u
-
-static int sums_to_zero(const uint8_t *bytes, uint32_t size)
-{
-	uint8_t sum = 0;
-	for (uint32_t i = 0; i < size; i++)
-		sum += bytes[i];
-	return sum == 0;
-}
-
-static int begins_with(const uint8_t *bytes, const char *signature)
-{
-	for (; *signature != 0; signature++, bytes++)
-		if (*bytes != (uint8_t)*signature)
-			return 0;
-	return 1;
-}
-
-/* ACPI 6.5, 5.2.5.3: 20 bytes add up, and from revision 2 on all 36. */
-static int is_rsdp(const uint8_t *p)
-{
-	const uint32_t revision = 15, first = 20, whole = 36;
-	return begins_with(p, "RSD PTR ") && sums_to_zero(p, first) &&
-	       (p[revision] < 2 || sums_to_zero(p, whole));
-}
-
-/* SMBIOS 3.7, 5.2.1 and 5.2.2: the entry point says its own length. */
-static int is_smbios2(const uint8_t *p)
-{
-	const uint32_t length = 5;
-	return begins_with(p, "_SM_") && p[length] >= 0x1e && p[length] <= 0x20 && sums_to_zero(p, p[length]);
-}
-
-static int is_smbios3(const uint8_t *p)
-{
-	const uint32_t length = 6;
-	return begins_with(p, "_SM3_") && p[length] >= 0x18 && p[length] <= 0x20 &&
-	       sums_to_zero(p, p[length]);
-}
 
 /* Entry points lie at multiples of 16. */
 static uint32_t search(uint32_t from, uint32_t to, int (*is_it)(const uint8_t *))
