@@ -10,6 +10,7 @@
 #define MADT_X2APIC      9
 #define MADT_ENABLED     1u
 #define XAPIC_NO_CPU     0xff
+#define X2APIC_NO_CPU    UINT32_MAX /* also everyone's address: an INIT to it would stop this CPU too */
 
 /* Intel SDM 3A 11.4 and 11.12: registers by offset from the base, or as MSRs. */
 #define APIC_ID           0x20
@@ -88,7 +89,7 @@ uint32_t cpus_list(const struct machine *machine, struct twinboot_cpu *cpus)
 			uid = entry[2];
 			id = entry[3];
 			flags = read32(entry + 4);
-		} else if (entry[0] == MADT_X2APIC && size >= 16) {
+		} else if (entry[0] == MADT_X2APIC && size >= 16 && read32(entry + 4) != X2APIC_NO_CPU) {
 			id = read32(entry + 4);
 			flags = read32(entry + 8);
 			uid = read32(entry + 12);

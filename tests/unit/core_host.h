@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What core's pure files find on the host: its way of failing, memory that a physical address can name, and chance that
-   is the same every time. */
+/* What core's pure files find on the host: its way of failing, memory that a physical address can name, and
+   chance that is the same every time. */
 #ifndef CORE_HOST_H
 #define CORE_HOST_H
 

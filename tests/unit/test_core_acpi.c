@@ -78,7 +78,8 @@ static void a_damaged_xsdt_gives_way_to_the_rsdt(void **state)
 static void impossible_lengths(void **state)
 {
 	(void)state;
-	static const uint32_t lengths[] = {0, 1, 4, 35, TABLE_SIZE_MAX + 1, 0x7fffffff, 0x80000000, UINT32_MAX};
+	static const uint32_t lengths[] = {0,          1,          4,         35, TABLE_SIZE_MAX + 1,
+					   0x7fffffff, 0x80000000, UINT32_MAX};
 	uint8_t body[64] = {0};
 	for (uint32_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		uint8_t *table = make_table("TEST", body, sizeof(body));
@@ -113,8 +114,12 @@ static void roots_of_every_length(void **state)
 static void what_is_not_mapped_is_not_read(void **state)
 {
 	(void)state;
-	uint8_t *high[] = {(uint8_t *)at(FOUR_GIB), (uint8_t *)at(UINT64_MAX - 8), (uint8_t *)at(FOUR_GIB - 1),
-			   (uint8_t *)at(FOUR_GIB - 35), NULL, tables[0]};
+	uint8_t *high[] = {(uint8_t *)at(FOUR_GIB),
+			   (uint8_t *)at(UINT64_MAX - 8),
+			   (uint8_t *)at(FOUR_GIB - 1),
+			   (uint8_t *)at(FOUR_GIB - 35),
+			   NULL,
+			   tables[0]};
 	struct machine m = machine_with(make_rsdp(2, NULL, make_root(8, high, 6)));
 	m.mapped_limit = FOUR_GIB;
 	assert_ptr_equal(acpi_find(&m, "FACP", &length), tables[0]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* links: core/acpi.c core/text.c */
 /*
- * The MADT, and the start of processors that no emulator has: x2APIC, deaf ones, late ones. The code is included, so that
- * registers are a test's; the local APIC is a page of memory, or in x2APIC mode a function.
+ * The MADT, and the start of processors that no emulator has: x2APIC, deaf ones, late ones. The code is
+ * included, so that registers are a test's; the local APIC is a page of memory, or in x2APIC mode a function.
  */
 #include "core_tables.h"
 #include "../../core/cpu.h"
@@ -137,7 +137,7 @@ static void only_enabled_ones_count(void **state)
 	begin(&madt);
 	local_apic(&madt, 0, 0, 1);
 	local_apic(&madt, 1, 1, 0);
-	local_apic(&madt, 2, 2, 2); /* online capable, but not there */
+	local_apic(&madt, 2, 2, 2);    /* online capable, but not there */
 	local_apic(&madt, 3, 0xff, 1); /* what some firmware has for empty sockets */
 	local_apic(&madt, 4, 4, 3);
 	local_x2apic(&madt, 5, 500, 0);
@@ -183,7 +183,8 @@ static void who_is_listed_twice_counts_once(void **state)
 static void other_entries_are_passed_over(void **state)
 {
 	(void)state;
-	const uint8_t io_apic[12] = {1, 12}, unknown[5] = {0x7f, 5}, short_entry[4] = {0, 4}, long_entry[10] = {0, 10, 9, 9, 1};
+	const uint8_t io_apic[12] = {1, 12}, unknown[5] = {0x7f, 5}, short_entry[4] = {0, 4},
+		      long_entry[10] = {0, 10, 9, 9, 1};
 	xapic(0);
 	begin(&madt);
 	local_apic(&madt, 0, 0, 1);
@@ -276,7 +277,7 @@ static void random_tables(void **state)
 
 /* ---- The start ---- */
 
-#define SILENT  UINT32_MAX
+#define SILENT   UINT32_MAX
 #define LOW_PAGE 0x9d000
 
 /* What each processor, by its place in the list, does: comes to life at that many start-up IPIs. */

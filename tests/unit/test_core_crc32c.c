@@ -68,7 +68,8 @@ static void each_way_agrees_with_the_definition(void **state)
 static void a_sum_can_be_continued(void **state)
 {
 	(void)state;
-	const uint8_t *text = (const uint8_t *)"no checksum is worth more than the bytes that it has seen, all of them";
+	const uint8_t *text =
+		(const uint8_t *)"no checksum is worth more than the bytes that it has seen, all of them";
 	uint32_t size = (uint32_t)strlen((const char *)text), whole = crc32c(0, text, size);
 	for (uint32_t cut = 0; cut <= size; cut++)
 		assert_int_equal(crc32c(crc32c(0, text, cut), text + cut, size - cut), whole);

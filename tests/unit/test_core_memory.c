@@ -7,20 +7,21 @@
 
 #include <cmocka.h>
 
-#define UNIT          512u /* the generator's grain: an eighth of a page */
-#define UNITS_A_PAGE  (PAGE_SIZE / UNIT)
-#define PAGES_MAX     4096u
-#define PHYSICAL_END  (UINT64_C(1) << 52)
-#define TYPES         11u
+#define UNIT         512u /* the generator's grain: an eighth of a page */
+#define UNITS_A_PAGE (PAGE_SIZE / UNIT)
+#define PAGES_MAX    4096u
+#define PHYSICAL_END (UINT64_C(1) << 52)
+#define TYPES        11u
 
 static uint32_t known(uint32_t type)
 {
 	return type >= 1 && type <= TYPES ? type : TWINBOOT_MEMORY_RESERVED;
 }
 
-/* Independent of the code under test: what each page of [base, base + pages) is, by looking at each row alone. Free
-   rows count only where they cover the whole page, all others where they touch it. */
-static void oracle(const struct twinboot_region *rows, uint32_t count, uint64_t base, uint32_t pages, uint8_t *type)
+/* Independent of the code under test: what each page of [base, base + pages) is, by looking at each row
+   alone. Free rows count only where they cover the whole page, all others where they touch it. */
+static void oracle(const struct twinboot_region *rows, uint32_t count, uint64_t base, uint32_t pages,
+		   uint8_t *type)
 {
 	memset(type, 0, pages);
 	for (uint32_t i = 0; i < count; i++) {
@@ -74,7 +75,8 @@ static void check_map(const struct twinboot_region *rows, uint32_t count, uint64
 	oracle(rows, count, base, pages, expected);
 	memset(found, 0, pages);
 	for (uint32_t i = 0; i < result; i++)
-		for (uint64_t page = out[i].base_phys; page < out[i].base_phys + out[i].length; page += PAGE_SIZE)
+		for (uint64_t page = out[i].base_phys; page < out[i].base_phys + out[i].length;
+		     page += PAGE_SIZE)
 			if (page >= base && page - base < (uint64_t)pages * PAGE_SIZE)
 				found[(page - base) / PAGE_SIZE] = (uint8_t)out[i].type;
 	assert_memory_equal(found, expected, pages);
@@ -84,7 +86,8 @@ static void check_map(const struct twinboot_region *rows, uint32_t count, uint64
 static struct twinboot_region hostile_row(uint64_t base, uint32_t pages)
 {
 	static const uint32_t strange[] = {0, 12, 200, 2954887168u, UINT32_MAX};
-	uint64_t units = (uint64_t)pages * UNITS_A_PAGE, start = below(units + 1), length = below(units + 1 - start);
+	uint64_t units = (uint64_t)pages * UNITS_A_PAGE, start = below(units + 1),
+		 length = below(units + 1 - start);
 	struct twinboot_region row = {base + start * UNIT, length * UNIT, 1 + (uint32_t)below(TYPES), 0};
 	switch (below(12)) {
 	case 0:
@@ -145,7 +148,8 @@ static void maps_at_the_end_of_memory_agree_with_the_oracle(void **state)
 				rows[i].length += below(2 * pages) * PAGE_SIZE;
 				break;
 			case 2:
-				rows[i].base_phys += below(2) ? PHYSICAL_END - base : UINT64_MAX - base - below(UNIT);
+				rows[i].base_phys +=
+					below(2) ? PHYSICAL_END - base : UINT64_MAX - base - below(UNIT);
 				break;
 			}
 		}
@@ -172,7 +176,7 @@ static void holes_stay_holes(void **state)
 	(void)state;
 	const struct twinboot_region rows[] = {
 		{16 * ONE_MIB, 16 * ONE_MIB, TWINBOOT_MEMORY_USABLE, 0},
-		{ONE_MIB, ONE_MIB, TWINBOOT_MEMORY_USABLE, 0}, /* hole at 2 MiB */
+		{ONE_MIB, ONE_MIB, TWINBOOT_MEMORY_USABLE, 0},          /* hole at 2 MiB */
 		{3 * ONE_MIB, 12 * ONE_MIB, TWINBOOT_MEMORY_USABLE, 0}, /* and from 15 to 16 MiB */
 		{0, 0x9fc00, TWINBOOT_MEMORY_USABLE, 0},
 		{0x9fc00, 0x400, TWINBOOT_MEMORY_RESERVED, 0},
@@ -193,10 +197,12 @@ static void holes_stay_holes(void **state)
 static void an_empty_map_stays_empty(void **state)
 {
 	(void)state;
-	struct twinboot_region rows[] = {{4096, 0, 1, 0}, {PHYSICAL_END, 4096, 1, 0}, {0x1001, 0x1ffe, 1, 0}}, *out;
+	struct twinboot_region rows[] = {{4096, 0, 1, 0}, {PHYSICAL_END, 4096, 1, 0}, {0x1001, 0x1ffe, 1, 0}},
+			       *out;
 	assert_int_equal(normalised(rows, 2, &out), 0);
 	free(out);
-	assert_int_equal(normalised(rows, 3, &out), 0); /* nothing is left of an unaligned row without a whole page */
+	assert_int_equal(normalised(rows, 3, &out),
+			 0); /* nothing is left of an unaligned row without a whole page */
 	free(out);
 }
 
@@ -300,7 +306,8 @@ static void free_means_every_byte(void **state)
 		struct fixture f;
 		random_machine(&f, type);
 		for (int i = 0; i < 50; i++) {
-			uint64_t base = below(LOW_PAGES * PAGE_SIZE), size = 1 + below(i % 2 ? 0x3000 : 0x100000);
+			uint64_t base = below(LOW_PAGES * PAGE_SIZE),
+				 size = 1 + below(i % 2 ? 0x3000 : 0x100000);
 			uint32_t also = 1 + (uint32_t)below(TYPES);
 			int expected = 1;
 			for (uint64_t page = base / PAGE_SIZE; page <= (base + size - 1) / PAGE_SIZE; page++)
@@ -324,9 +331,11 @@ static void the_low_page_is_the_highest_free_one(void **state)
 	for (int round = 0; round < 1000; round++) {
 		struct fixture f;
 		random_machine(&f, type);
-		uint64_t avoid = below(256) * PAGE_SIZE, avoid_size = below(3) * below(64) * PAGE_SIZE, expected = 0;
+		uint64_t avoid = below(256) * PAGE_SIZE, avoid_size = below(3) * below(64) * PAGE_SIZE,
+			 expected = 0;
 		for (uint64_t page = 1; page < 256; page++)
-			if (type[page] == TWINBOOT_MEMORY_USABLE && !overlaps(page * PAGE_SIZE, avoid, avoid_size))
+			if (type[page] == TWINBOOT_MEMORY_USABLE &&
+			    !overlaps(page * PAGE_SIZE, avoid, avoid_size))
 				expected = page * PAGE_SIZE;
 		assert_int_equal(memory_low_page(&f.memory, avoid, avoid_size), expected);
 		f.machine.low_page = 0x8000;
@@ -346,7 +355,8 @@ static void the_arena_is_the_largest_free_range(void **state)
 		uint64_t limit = below(2) ? UINT64_MAX : below(LOW_PAGES) * PAGE_SIZE, largest = 0, run = 0;
 		f.machine.mapped_limit = limit;
 		for (uint64_t page = 0; page < LOW_PAGES; page++) {
-			int is_free = type[page] == TWINBOOT_MEMORY_USABLE && (page + 1) * PAGE_SIZE <= limit &&
+			int is_free = type[page] == TWINBOOT_MEMORY_USABLE &&
+				      (page + 1) * PAGE_SIZE <= limit &&
 				      !overlaps(page * PAGE_SIZE, avoid, avoid_size);
 			run = is_free ? run + PAGE_SIZE : 0;
 			largest = run > largest ? run : largest;
@@ -358,7 +368,8 @@ static void the_arena_is_the_largest_free_range(void **state)
 		if (largest > 0) {
 			assert_true(memory_is_free(m, m->arena_low, largest, TWINBOOT_MEMORY_USABLE));
 			assert_true(m->arena_top <= limit);
-			assert_true(m->arena_top <= avoid || avoid + avoid_size <= m->arena_low || avoid_size == 0);
+			assert_true(m->arena_top <= avoid || avoid + avoid_size <= m->arena_low ||
+				    avoid_size == 0);
 		}
 		tear_down(&f);
 	}

@@ -12,13 +12,14 @@
 
 static const struct mode text_mode = {0};
 static const struct mode modes[] = {
-	{640, 480, 32, 0},   {800, 600, 16, 1},   {800, 600, 32, 2},   {800, 600, 24, 3},
-	{1024, 768, 24, 4},  {1024, 768, 32, 5},  {1280, 800, 32, 6},  {1920, 1080, 32, 7},
+	{640, 480, 32, 0},   {800, 600, 16, 1},   {800, 600, 32, 2},    {800, 600, 24, 3},
+	{1024, 768, 24, 4},  {1024, 768, 32, 5},  {1280, 800, 32, 6},   {1920, 1080, 32, 7},
 	{1920, 1080, 16, 8}, {1400, 1050, 15, 9}, {1400, 1050, 16, 10},
 };
 #define COUNT (sizeof(modes) / sizeof(modes[0]))
 
-static int chosen(uint32_t width, uint32_t height, uint32_t depth, const uint8_t *edid, const struct mode *current)
+static int chosen(uint32_t width, uint32_t height, uint32_t depth, const uint8_t *edid,
+		  const struct mode *current)
 {
 	const struct twinboot_needs needs = {1, 0, width, height, depth, 0};
 	return mode_choose(modes, COUNT, &needs, edid, current);
@@ -89,7 +90,7 @@ static void then_1024_by_768_and_what_is_nearest(void **state)
 	const struct twinboot_needs any = {1, 0, 0, 0, 0, 0};
 	assert_int_equal(chosen(0, 0, 0, NULL, &text_mode), 5);
 	assert_int_equal(chosen(0, 0, 24, NULL, &text_mode), 4);
-	assert_int_equal(mode_choose(modes, 4, &any, NULL, &text_mode), 2);  /* 800 x 600, 32 bits */
+	assert_int_equal(mode_choose(modes, 4, &any, NULL, &text_mode), 2);     /* 800 x 600, 32 bits */
 	assert_int_equal(mode_choose(modes + 6, 5, &any, NULL, &text_mode), 0); /* 1280 x 800 */
 	assert_int_equal(mode_choose(modes, 1, &any, NULL, &text_mode), 0);
 	assert_int_equal(mode_choose(modes, 0, &any, NULL, &text_mode), -1);
@@ -118,7 +119,8 @@ static void an_edid_block_must_have_header_and_sum(void **state)
 static void sizes_have_twelve_bits(void **state)
 {
 	(void)state;
-	const struct mode large[] = {{1, 1, 32, 0}, {4095, 4094, 32, 1}, {255, 254, 32, 2}, {0xf00, 0xe00, 32, 3}};
+	const struct mode large[] = {
+		{1, 1, 32, 0}, {4095, 4094, 32, 1}, {255, 254, 32, 2}, {0xf00, 0xe00, 32, 3}};
 	const struct twinboot_needs any = {1, 0, 0, 0, 0, 0};
 	uint8_t edid[EDID_SIZE];
 	for (int i = 0; i < 4; i++) {

@@ -34,7 +34,8 @@ static void set_up(struct fixture *f, uint32_t levels, uint32_t huge_pages, uint
 	f->machine.arena_needed = ARENA_SIZE;
 	f->memory.machine = &f->machine;
 	memory_arena_open(&f->memory, 0, 0);
-	f->paging = (struct paging){&f->memory, memory_take(&f->memory, PAGE_SIZE), levels, huge_pages, nx, pat};
+	f->paging =
+		(struct paging){&f->memory, memory_take(&f->memory, PAGE_SIZE), levels, huge_pages, nx, pat};
 }
 
 static void map(struct fixture *f, uint64_t virt, uint64_t phys, uint64_t size, uint32_t flags)
@@ -86,7 +87,8 @@ static struct found walk(const struct fixture *f, uint64_t virt)
 		int pat_bit = level == 0 ? 7 : 12;
 		uint64_t address = entry & 0x000ffffffffff000 & ~(reach - 1);
 		/* Nothing but the bits that are spoken for: no reserved one, no dirty, no global. */
-		uint64_t known = address | 0x8000000000000000 | 0x1b | (level > 0 ? 0x80u : 0) | UINT64_C(1) << pat_bit;
+		uint64_t known = address | 0x8000000000000000 | 0x1b | (level > 0 ? 0x80u : 0) |
+				 UINT64_C(1) << pat_bit;
 		assert_int_equal(entry & ~known, 0);
 		uint32_t index = (entry >> 3 & 3) | (entry >> pat_bit & 1) << 2;
 		if (!f->paging.pat)
@@ -232,7 +234,8 @@ static void splitting_keeps_what_is_around(void **state)
 		set_up(&f, 4, 1, 1, 1);
 		map(&f, 0xffff800000000000, 0, 2 * HUGE_PAGE, flags);
 		assert_int_equal(walk(&f, 0xffff800000000000).size, HUGE_PAGE);
-		map(&f, 0xffff800000000000 + 5 * LARGE_PAGE + 7 * PAGE_SIZE, HUGE_PAGE, PAGE_SIZE, flags ^ 15);
+		map(&f, 0xffff800000000000 + 5 * LARGE_PAGE + 7 * PAGE_SIZE, HUGE_PAGE, PAGE_SIZE,
+		    flags ^ 15);
 		assert_int_equal(walk(&f, 0xffff800000000000).size, LARGE_PAGE);
 		assert_int_equal(walk(&f, 0xffff800000000000 + 5 * LARGE_PAGE).size, PAGE_SIZE);
 		assert_int_equal(walk(&f, 0xffff800000000000 + HUGE_PAGE).size, HUGE_PAGE);
@@ -260,6 +263,7 @@ int main(void)
 		cmocka_unit_test(splitting_keeps_what_is_around),
 		cmocka_unit_test(no_memory_for_tables_ends_in_a_sentence),
 	};
-	arena = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	arena = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		     -1, 0);
 	return arena == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

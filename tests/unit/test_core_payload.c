@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* links: core/payload.c core/crc32c.c core/text.c */
-/* The payload: each damage has a name, no header leads outside the kernel, relocations do what their oracle does. */
+/* The payload: each damage has a name, no header leads outside the kernel, relocations do what their oracle
+ * does. */
 #include "core_host.h"
 #include "../../core/crc32c.h"
 
@@ -27,7 +28,8 @@ struct fixture {
 static void sign(struct fixture *f)
 {
 	f->info->kernel_crc32c = crc32c(0, f->kernel, f->info->kernel_stored);
-	f->info->modules_crc32c = crc32c(0, f->modules + f->info->info_size, f->info->modules_stored - f->info->info_size);
+	f->info->modules_crc32c =
+		crc32c(0, f->modules + f->info->info_size, f->info->modules_stored - f->info->info_size);
 	f->info->info_crc32c = 0;
 	f->info->info_crc32c = crc32c(0, f->modules, f->info->info_size);
 }
@@ -42,7 +44,8 @@ static Elf64_Phdr *segment(const struct fixture *f, uint32_t index)
 	return (Elf64_Phdr *)(f->kernel + header(f)->e_phoff) + index;
 }
 
-/* Headers in a page of their own, text, read-only data and dynamic section in one segment, data in another. */
+/* Headers in a page of their own, text, read-only data and dynamic section in one segment, data in another.
+ */
 static void set_up(struct fixture *f)
 {
 	memset(&f->machine, 0, sizeof(f->machine));
@@ -67,7 +70,8 @@ static void set_up(struct fixture *f)
 		.e_phnum = 3,
 	};
 	*segment(f, 0) = (Elf64_Phdr){PT_LOAD, PF_R | PF_X, 0x1000, LINKED, LINKED, 0x1800, 0x1800, 0x1000};
-	*segment(f, 1) = (Elf64_Phdr){PT_LOAD, PF_R | PF_W, 0x3000, LINKED + 0x2000, LINKED + 0x2000, 0x2f00, 0x2f00, 0x1000};
+	*segment(f, 1) = (Elf64_Phdr){PT_LOAD,         PF_R | PF_W, 0x3000, LINKED + 0x2000,
+				      LINKED + 0x2000, 0x2f00,      0x2f00, 0x1000};
 	*segment(f, 2) = (Elf64_Phdr){PT_NOTE, PF_R, 0x1100, LINKED + 0x100, LINKED + 0x100, 0x30, 0x30, 4};
 	for (uint32_t i = PAGE_SIZE; i < KERNEL_SIZE - 512; i++)
 		f->kernel[i] = (uint8_t)(i * 7);
@@ -258,8 +262,9 @@ static void each_wrong_header_is_named(void **state)
 static void damaged_headers_never_lead_outside(void **state)
 {
 	struct fixture *f = *state;
-	static const uint64_t nasty[] = {0,          1,         7,          PAGE_SIZE,          KERNEL_SIZE,
-					 UINT64_MAX, INT64_MAX, UINT32_MAX, -(uint64_t)PAGE_SIZE, LINKED};
+	static const uint64_t nasty[] = {
+		0,     1, 7, PAGE_SIZE, KERNEL_SIZE, UINT64_MAX, INT64_MAX, UINT32_MAX, -(uint64_t)PAGE_SIZE,
+		LINKED};
 	uint32_t accepted = 0;
 	for (int round = 0; round < 100000; round++) {
 		struct kernel kernel;
@@ -291,7 +296,8 @@ static void damaged_headers_never_lead_outside(void **state)
 		}
 		accepted++;
 		assert_true(kernel.file_headers <= KERNEL_SIZE);
-		assert_true(kernel.header_size <= KERNEL_SIZE && kernel.size == KERNEL_SIZE - kernel.header_size);
+		assert_true(kernel.header_size <= KERNEL_SIZE &&
+			    kernel.size == KERNEL_SIZE - kernel.header_size);
 		for (uint32_t index = 0; kernel_segment(&kernel, &index, &s);)
 			assert_true(s.offset <= kernel.size && s.size <= kernel.size - s.offset);
 		kernel_relocate(&kernel);
@@ -313,8 +319,10 @@ static void set_up_pie(struct fixture *f, uint64_t tag, uint64_t size_tag, uint6
 		segment(f, i)->p_vaddr -= LINKED;
 	segment(f, 2)->p_type = PT_DYNAMIC;
 	segment(f, 2)->p_filesz = segment(f, 2)->p_memsz = 0x40;
-	const Elf64_Dyn dynamic[4] = {
-		{DT_DEBUG, {0}}, {(Elf64_Sxword)size_tag, {bytes}}, {(Elf64_Sxword)tag, {0x200}}, {DT_NULL, {0}}};
+	const Elf64_Dyn dynamic[4] = {{DT_DEBUG, {0}},
+				      {(Elf64_Sxword)size_tag, {bytes}},
+				      {(Elf64_Sxword)tag, {0x200}},
+				      {DT_NULL, {0}}};
 	memcpy(f->kernel + 0x1100, dynamic, sizeof(dynamic));
 }
 
@@ -352,7 +360,8 @@ static void rela_as_its_oracle(void **state)
 	}
 }
 
-/* RELR as linkers write it: addresses, each followed by bitmaps of 63 words, while any of them is in the list. */
+/* RELR as linkers write it: addresses, each followed by bitmaps of 63 words, while any of them is in the
+ * list. */
 static uint32_t encode_relr(const uint64_t *addresses, uint32_t count, uint64_t *table)
 {
 	uint32_t used = 0;

@@ -18,15 +18,16 @@
 static void numbers_as_the_c_library_prints_them(void **state)
 {
 	(void)state;
-	static const uint64_t edges[] = {0,    1,     9,          10,         15,         16,
-					 99,   100,   4095,       4096,       UINT32_MAX, UINT64_C(1) << 32,
+	static const uint64_t edges[] = {0,    1,     9,          10,       15,         16,
+					 99,   100,   4095,       4096,     UINT32_MAX, UINT64_C(1) << 32,
 					 1000, 99999, UINT64_MAX, INT64_MAX};
 	char got[100], expected[100];
 	uint64_t x = 88172645463325252u;
 	for (uint32_t i = 0; i < 20000; i++) {
 		x ^= x << 13, x ^= x >> 7, x ^= x << 17; /* xorshift64 (Marsaglia 2003) */
 		uint64_t value = i < sizeof(edges) / sizeof(edges[0]) ? edges[i] : x >> (x & 63);
-		int length = snprintf(expected, sizeof(expected), "<%" PRIu64 " 0x%" PRIx64 ">", value, value);
+		int length =
+			snprintf(expected, sizeof(expected), "<%" PRIu64 " 0x%" PRIx64 ">", value, value);
 		assert_int_equal(text_format(got, sizeof(got), "<%u %x>", value, value), length);
 		assert_string_equal(got, expected);
 	}
@@ -93,7 +94,8 @@ static void dates_that_are_none_are_unknown(void **state)
 	assert_int_equal(date_to_seconds(2000, 1, 1, 24, 0, 0), 0);
 	assert_int_equal(date_to_seconds(2000, 1, 1, 0, 60, 0), 0);
 	assert_int_equal(date_to_seconds(2000, 1, 1, 0, 0, 61), 0);
-	assert_int_equal(date_to_seconds(UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX), 0);
+	assert_int_equal(
+		date_to_seconds(UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX), 0);
 	/* A leap second counts as the next minute's first. */
 	assert_int_equal(date_to_seconds(2016, 12, 31, 23, 59, 60), by_the_c_library(2017, 1, 1, 0, 0, 0));
 }
