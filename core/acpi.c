@@ -82,7 +82,9 @@ const void *acpi_find(const struct machine *machine, const char signature[4], ui
 #define PM_TIMER_MASK        0xffffffu /* 24 bits count on every machine */
 /* About a millisecond: 0.03 % of error by the timer's own ticks. */
 #define MEASURED_TICKS 3580u
-#define READS_MAX      100000u /* a timer that stands still must not hang the boot */
+/* A timer that stands still must not hang the boot, nor one that is slow to read make it wait. */
+#define STANDS_STILL 10000u
+#define READS_MAX    1000000u
 
 int acpi_pm_timer_tsc_hz(const struct machine *machine, uint64_t *hz)
 {
@@ -99,6 +101,8 @@ int acpi_pm_timer_tsc_hz(const struct machine *machine, uint64_t *hz)
 	uint64_t tsc = __builtin_ia32_rdtsc();
 	for (uint32_t reads = 0; reads < READS_MAX; reads++) {
 		uint32_t ticks = ((in32((uint16_t)port) & PM_TIMER_MASK) - start) & PM_TIMER_MASK;
+		if (ticks == 0 && reads == STANDS_STILL)
+			break;
 		if (ticks < MEASURED_TICKS)
 			continue;
 		*hz = (__builtin_ia32_rdtsc() - tsc) * PM_TIMER_HZ / ticks;
