@@ -99,7 +99,7 @@ void core_halt(const struct machine *machine, const char *text)
 {
 	char whole[MACHINE_ERROR_MAX + 16];
 	text_format(whole, sizeof(whole), "twinboot: %s", text);
-	if (machine->serial) {
+	if (machine->serial && serial_start()) {
 		serial_write("\r\n");
 		serial_write(whole);
 		serial_write("\r\n");

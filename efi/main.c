@@ -81,7 +81,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 		return give_up(&machine);
 	bs->SetWatchdogTimer(0, 0, 0, NULL); /* a Lenovo's fired nine seconds later */
 	if (!exit_boot_services(&machine, image))
-		return give_up(&machine);
+		core_halt(&machine, machine.error); /* the firmware is half gone: nothing else may be called */
 	__asm__ volatile("cli");
 	if (machine.serial)
 		serial_start();

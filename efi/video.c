@@ -136,6 +136,9 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs)
 	if (now != NULL && is_linear(now))
 		current = mode_of(now, gop->Mode->Mode);
 	uint32_t count = list_modes(gop, modes);
+	/* "Not started" until the first SetMode, on some; on all others that would only clear the screen. */
+	if (count == 0 && !EFI_ERROR(gop->SetMode(gop, gop->Mode->Mode)))
+		count = list_modes(gop, modes);
 	int choice;
 	/* A mode that cannot be set after all is struck from the list. Setting one clears the screen, so not
 	   without need. */

@@ -14,7 +14,7 @@ void die(const char *format, ...)
 	va_start(arguments, format);
 	text_vformat(text + prefix, sizeof(text) - prefix, format, arguments);
 	va_end(arguments);
-	if (serial_exists()) {
+	if (serial_start()) { /* anew: BIOS calls change the UART's settings */
 		serial_write("\r\n");
 		serial_write(text);
 		serial_write("\r\n");
