@@ -33,15 +33,6 @@ static jmp_buf *host_halt __attribute__((unused));
 		halted_; \
 	})
 
-int fail(struct machine *machine, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	text_vformat(machine->error, sizeof(machine->error), format, arguments);
-	va_end(arguments);
-	return 0;
-}
-
 _Noreturn void fail_halt(struct machine *machine, const char *format, ...)
 {
 	va_list arguments;

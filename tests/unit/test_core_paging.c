@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* links: core/paging.c core/memory.c core/text.c */
 /* Page tables, read as a processor reads them (Intel SDM 3A 4.5), against a list of what was asked for. */
-#include "core_host.h"
-#include "../../core/cpu.h"
+#include "core_walk.h"
 
 #include <stddef.h>
 
@@ -10,7 +9,6 @@
 
 #define ARENA_SIZE   (UINT64_C(128) << 20)
 #define REQUESTS_MAX 16u
-#define NOT_MAPPED   UINT64_MAX
 
 struct request {
 	uint64_t virt, phys, size;
@@ -54,58 +52,6 @@ static const struct request *request_of(const struct fixture *f, uint64_t virt)
 	return NULL;
 }
 
-struct found {
-	uint64_t phys, size; /* NOT_MAPPED; of the page */
-	int write, execute;
-	uint8_t cache; /* memory type, by KERNEL_PAT */
-};
-
-static struct found walk(const struct fixture *f, uint64_t virt)
-{
-	struct found found = {NOT_MAPPED, 0, 1, 1, 0};
-	const uint64_t *table = f->paging.root;
-	for (int level = (int)f->paging.levels - 1; level >= 0; level--) {
-		uint64_t entry = table[(virt >> (12 + 9 * level)) & 511];
-		uint64_t reach = UINT64_C(1) << (12 + 9 * level);
-		int is_leaf = level == 0 || (entry & 0x80);
-		if (!(entry & 1)) {
-			assert_int_equal(entry, 0);
-			return found;
-		}
-		found.write &= (entry & 2) != 0;
-		found.execute &= !(entry >> 63);
-		assert_int_equal(entry & 4, 0); /* never for user mode */
-		if (!f->paging.nx)
-			assert_int_equal(entry >> 63, 0); /* reserved without EFER.NXE: a fault */
-		if (!is_leaf) {
-			assert_int_equal(entry & ~(uint64_t)0x000ffffffffff003, 0);
-			table = at(entry & 0x000ffffffffff000);
-			assert_true((uint8_t *)table >= arena && (uint8_t *)table < arena + ARENA_SIZE);
-			continue;
-		}
-		assert_true(level <= 1 || (level == 2 && f->paging.huge_pages));
-		int pat_bit = level == 0 ? 7 : 12;
-		uint64_t address = entry & 0x000ffffffffff000 & ~(reach - 1);
-		/* Nothing but the bits that are spoken for: no reserved one, no dirty, no global. */
-		uint64_t known = address | 0x8000000000000000 | 0x1b | (level > 0 ? 0x80u : 0) |
-				 UINT64_C(1) << pat_bit;
-		assert_int_equal(entry & ~known, 0);
-		uint32_t index = (entry >> 3 & 3) | (entry >> pat_bit & 1) << 2;
-		if (!f->paging.pat)
-			assert_true(index < 4);
-		found.cache = (uint8_t)(KERNEL_PAT >> (8 * index));
-		found.phys = address | (virt & (reach - 1));
-		found.size = reach;
-		return found;
-	}
-	return found;
-}
-
-#define UC       0
-#define WC       1
-#define WB       6
-#define UC_MINUS 7
-
 static uint8_t cache_of(const struct fixture *f, uint32_t flags)
 {
 	if (flags & MAP_WRITE_COMBINE)
@@ -116,7 +62,7 @@ static uint8_t cache_of(const struct fixture *f, uint32_t flags)
 static void check_address(const struct fixture *f, uint64_t virt)
 {
 	const struct request *request = request_of(f, virt);
-	struct found found = walk(f, virt);
+	struct found found = walk(&f->paging, virt);
 	if (request == NULL) {
 		assert_int_equal(found.phys, NOT_MAPPED);
 		return;
@@ -218,7 +164,7 @@ static void the_largest_pages_that_fit(void **state)
 		struct request r = random_request(&f);
 		map(&f, r.virt, r.phys, r.size, r.flags);
 		for (int n = 0; n < 300; n++) {
-			uint64_t virt = r.virt + below(r.size), size = walk(&f, virt).size;
+			uint64_t virt = r.virt + below(r.size), size = walk(&f.paging, virt).size;
 			assert_int_equal(size, largest(&f, &r, virt));
 			seen[size == HUGE_PAGE ? 2 : size == LARGE_PAGE]++;
 		}
@@ -233,12 +179,12 @@ static void splitting_keeps_what_is_around(void **state)
 	for (uint32_t flags = 0; flags < 16; flags++) {
 		set_up(&f, 4, 1, 1, 1);
 		map(&f, 0xffff800000000000, 0, 2 * HUGE_PAGE, flags);
-		assert_int_equal(walk(&f, 0xffff800000000000).size, HUGE_PAGE);
+		assert_int_equal(walk(&f.paging, 0xffff800000000000).size, HUGE_PAGE);
 		map(&f, 0xffff800000000000 + 5 * LARGE_PAGE + 7 * PAGE_SIZE, HUGE_PAGE, PAGE_SIZE,
 		    flags ^ 15);
-		assert_int_equal(walk(&f, 0xffff800000000000).size, LARGE_PAGE);
-		assert_int_equal(walk(&f, 0xffff800000000000 + 5 * LARGE_PAGE).size, PAGE_SIZE);
-		assert_int_equal(walk(&f, 0xffff800000000000 + HUGE_PAGE).size, HUGE_PAGE);
+		assert_int_equal(walk(&f.paging, 0xffff800000000000).size, LARGE_PAGE);
+		assert_int_equal(walk(&f.paging, 0xffff800000000000 + 5 * LARGE_PAGE).size, PAGE_SIZE);
+		assert_int_equal(walk(&f.paging, 0xffff800000000000 + HUGE_PAGE).size, HUGE_PAGE);
 		for (uint64_t page = 4 * LARGE_PAGE; page < 7 * LARGE_PAGE; page += PAGE_SIZE)
 			check_address(&f, 0xffff800000000000 + page);
 		check_all(&f);

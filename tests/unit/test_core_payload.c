@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/payload.c core/crc32c.c core/text.c */
+/* links: core/payload.c core/crc32c.c core/log.c core/text.c */
 /* The payload: each damage has a name, no header leads outside the kernel, relocations do what their oracle
  * does. */
 #include "core_host.h"
