@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#undef fail /* core has one too */
 
 #define NOT_MAPPED UINT64_MAX
 
