@@ -19,7 +19,7 @@ PYTHON  := /usr/bin/python3
 say = $(if $(V),,@printf '  %-8s%s\n' '$(1)' '$(2)';)
 
 .DELETE_ON_ERROR:
-.SECONDARY:
+.PRECIOUS: $(OUT)/kernel/main-%.o
 MAKEFLAGS += --no-builtin-rules
 export LC_ALL := C
 
@@ -50,8 +50,10 @@ HOST_FLAGS := -std=gnu11 -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -ffile-prefix-map
 BARE_FLAGS = -std=gnu11 -g $(WARN) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fno-ident -fcf-protection=none -ffile-prefix-map=$(CURDIR)=. -I include
 
+# Small, since the BIOS loader has 32 KiB for everything; but every byte of the payload passes through crc32c.c.
+CORE_OPTIMISE = $(if $(filter %/crc32c.c.o,$@),-O2,-Os)
 # core: x86-64 that runs at any address, without SSE, on a stack without a red zone (UEFI interrupts use it)
-CORE_FLAGS = $(BARE_FLAGS) -O2 -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only
+CORE_FLAGS = $(BARE_FLAGS) $(CORE_OPTIMISE) -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only
 # legacy: 32-bit code in 64-bit objects, since ld links no elf32 together with the payload's elf64; -march=i386 so that
 # even a 386 gets as far as the sentence that it is too old
 LEGACY_FLAGS = $(BARE_FLAGS) -Os -m32 -march=i386 -fno-pic -fno-pie -mgeneral-regs-only -fno-dwarf2-cfi-asm -Wa,--64 -include legacy/code32.h
@@ -69,27 +71,27 @@ EFI_OBJECTS    := $(call objects,efi,$(filter-out efi/finish.c,$(wildcard efi/*.
 KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/*.c) $(wildcard kernel/*.S))
 EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) core/crc32c.c)
 
-$(OUT)/x86_64/%.o: % | $(DEPS_BUILD)
+$(OUT)/x86_64/%.o: % Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CORE_FLAGS) -Wa,-I$(OUT) -MMD -MP -c -o $@ $<
 
-$(OUT)/i686/%.c.o: %.c | $(DEPS_BUILD)
+$(OUT)/i686/%.c.o: %.c Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC 32,$<)$(CC) $(LEGACY_FLAGS) -MMD -MP -c -o $@ $<
 
-$(OUT)/i686/%.S.o: %.S | $(DEPS_BUILD)
+$(OUT)/i686/%.S.o: %.S Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,AS,$<)$(CC) $(BARE_FLAGS) -MMD -MP -c -o $@ $<
 
-$(OUT)/efi/%.o: % | $(DEPS_BUILD)
+$(OUT)/efi/%.o: % Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC efi,$<)$(CC) $(EFI_FLAGS) -MMD -MP -c -o $@ $<
 
-$(OUT)/kernel/%.o: % | $(DEPS_BUILD)
+$(OUT)/kernel/%.o: % Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(KERNEL_FLAGS) -Wa,-I$(OUT) -MMD -MP -c -o $@ $<
 
-$(OUT)/host/%.o: % | $(DEPS_BUILD)
+$(OUT)/host/%.o: % Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<)$(CC) $(HOST_FLAGS) -MMD -MP -c -o $@ $<
 

@@ -161,7 +161,8 @@ static int run(void)
 			    (2 * (uint64_t)(f.machine.region_count + 1) + 1) * sizeof(f.rows[0]));
 	});
 	if (halted)
-		fail_msg("after the plan: %s", f.machine.error);
+		print_error("after the plan: %s\n", f.machine.error);
+	assert_false(halted);
 	count_after++;
 	return 1;
 }
@@ -200,14 +201,14 @@ static void check_taken(void)
 		assert_true(f.boot.low_page < ONE_MIB);
 		assert_false(within(f.boot.low_page, kernel->phys, kernel->size));
 	}
-	if (f.boot.flags & TWINBOOT_KERNEL_IN_PLACE) {
+	if (f.boot.flags & TWINBOOT_KERNEL_IN_PLACE)
 		assert_int_equal(kernel->phys, kernel->virt);
-		for (uint64_t page = 0; page < kernel->size; page += PAGE_SIZE)
-			if (type_before(kernel->phys + page) != TWINBOOT_MEMORY_KERNEL)
-				assert_int_equal(type_before(kernel->phys + page), TWINBOOT_MEMORY_USABLE);
-	} else {
-		assert_int_equal(kernel->phys, f.machine.kernel + PAGE_SIZE);
-	}
+	/* Where it lies already, the front door has seen to it that there is memory. */
+	if (kernel->phys == f.machine.kernel + PAGE_SIZE)
+		return;
+	for (uint64_t page = kernel->phys; page < kernel->phys + kernel->size; page += PAGE_SIZE)
+		if (type_before(page) != TWINBOOT_MEMORY_KERNEL)
+			assert_int_equal(type_before(page), TWINBOOT_MEMORY_USABLE);
 }
 
 /* The direct map's, and the identity map's, view of one address. */
@@ -360,9 +361,10 @@ static void memory_from_little_to_much(void **state)
 {
 	(void)state;
 	uint32_t booted = 0;
-	for (uint64_t kib = 2048; kib < 6144; kib += 20) {
-		set_up(kib % 40 ? LINKED : 0x200000, ET_EXEC, 16);
+	for (uint64_t kib = 1024; kib < 2044; kib += 4) {
+		set_up(kib % 8 ? LINKED : 0x800000, ET_EXEC, 16);
 		a_plain_pc(kib * 1024);
+		f.machine.loader_size = 0x9d000; /* one page is left below 1 MiB */
 		processors = 1 + (uint32_t)below(3);
 		if (run()) {
 			check_boot();
@@ -371,7 +373,7 @@ static void memory_from_little_to_much(void **state)
 			assert_memory_equal(f.machine.error, "TB24", 4);
 		}
 	}
-	assert_in_range(booted, 20, 200);
+	assert_in_range(booted, 50, 200);
 }
 
 static void huge_machines(void **state)
@@ -451,7 +453,7 @@ static void hostile_machines(void **state)
 			add_row(below(2) ? page_down(base) : base, length, type);
 		}
 		if (below(2)) {
-			f.machine.framebuffer.base = below(2) ? 0xe0000000 : hostile_address();
+			f.machine.framebuffer.base = below(2) ? 0xe0000000 : PAGE_SIZE + hostile_address();
 			f.machine.framebuffer.size = 1 + below(32 * ONE_MIB);
 		}
 		if (run()) {
