@@ -9,9 +9,10 @@
 /* Pages for the handoff, the bridge, map rows and the tables above the ones counted below. */
 #define ARENA_SPARE_PAGES 64
 
+/* Faulty RAM is none: not even a prefetch should go there. */
 static int is_ram(const struct twinboot_region *row)
 {
-	return row->type != TWINBOOT_MEMORY_RESERVED && row->type != TWINBOOT_MEMORY_FRAMEBUFFER;
+	return row->type <= TWINBOOT_MEMORY_RUNTIME_DATA;
 }
 
 /* Where the direct map ends: at 4 GiB, or where RAM above that does; what does not fit it cannot be mapped.
