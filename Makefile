@@ -26,6 +26,8 @@ export LC_ALL := C
 # ---- What is built --------------------------------------------------------------------------------------------------
 
 IMAGE := $(OUT)/twinboot.img
+# Other images than the default: docs/images.md
+LAYOUT := TABLE=$(TABLE) SMALL=$(SMALL) SEPARATE_PAYLOAD=$(SEPARATE_PAYLOAD) SECTOR=$(SECTOR)
 
 .PHONY: all
 all: $(IMAGE) ## build the image for KERNEL (default: the reference kernel)
@@ -124,7 +126,8 @@ $(OUT)/embed: $(EMBED_OBJECTS)
 $(OUT)/finish: $(OUT)/host/efi/finish.c.o
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
-$(OUT)/compose: $(OUT)/host/images/compose.c.o $(OUT)/host/core/crc32c.c.o
+IMAGE_OBJECTS := $(call objects,host,$(filter-out images/compose.c images/inspect.c,$(wildcard images/*.c)) core/crc32c.c)
+$(OUT)/compose $(OUT)/inspect: $(OUT)/%: $(OUT)/host/images/%.c.o $(IMAGE_OBJECTS)
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
 # ---- Kernels -------------------------------------------------------------------------------------------------------
@@ -137,7 +140,7 @@ $(OUT)/kernel.elf: $(KERNEL_OBJECTS) linker/kernel.ld
 # The same kernel with other needs in its note, for the tests: kernel-level5.elf and so on
 NEEDS_level5   := TWINBOOT_NEED_LEVEL5_PAGING,1024,768,32,0
 NEEDS_identity := TWINBOOT_NEED_IDENTITY_MAP,1024,768,32,131072
-NEEDS_alone    := TWINBOOT_LEAVE_CPUS,1024,768,32,4096
+NEEDS_alone    := TWINBOOT_LEAVE_CPUS,1024,768,32,20000
 NEEDS_24bit    := TWINBOOT_NEED_FRAMEBUFFER,800,600,24,0
 NEEDS_16bit    := 0,640,480,16,0
 NEEDS_nowish   := 0,0,0,0,0
@@ -164,7 +167,7 @@ $(filter-out $(BUILT_KERNELS),$(KERNEL)): ;
 same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
 is_remembered = $(and $(wildcard $(OUT)/$(1).value),$(call same,$($(1)),$(file <$(OUT)/$(1).value)))
 remember = $(if $(is_remembered),,$(shell mkdir -p $(OUT))$(file >$(OUT)/$(1).value,$($(1))))
-$(foreach variable,KERNEL CMDLINE MODULES MAX_IMAGE_MIB LOG,$(call remember,$(variable)))
+$(foreach variable,KERNEL CMDLINE MODULES MAX_IMAGE_MIB LOG LAYOUT,$(call remember,$(variable)))
 
 MAX_IMAGE := $(if $(MAX_IMAGE_MIB),--max-image $(MAX_IMAGE_MIB))
 
@@ -223,8 +226,13 @@ $(OUT)/BOOTX64.EFI: $(OUT)/efi.so $(OUT)/finish
 
 # ---- The image -----------------------------------------------------------------------------------------------------
 
-$(IMAGE): $(OUT)/legacy.bin $(OUT)/BOOTX64.EFI $(OUT)/compose images/disk.sh
-	$(call say,IMAGE,$@)images/disk.sh $@ $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/compose
+$(IMAGE): $(OUT)/legacy.bin $(OUT)/BOOTX64.EFI $(OUT)/compose $(OUT)/LAYOUT.value images/image.sh
+	$(call say,IMAGE,$@)$(LAYOUT) images/image.sh $@ $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/compose
+
+.PHONY: image inspect
+image: $(IMAGE) ## the image alone; TABLE=gpt, SMALL=1, SEPARATE_PAYLOAD=1, SECTOR=4096: docs/images.md
+inspect: $(OUT)/inspect $(if $(filter command line,$(origin IMAGE)),,$(IMAGE)) ## show and check what is in IMAGE=file or a device
+	@$(OUT)/inspect $(IMAGE)
 
 # ---- Running -------------------------------------------------------------------------------------------------------
 

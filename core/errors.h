@@ -16,7 +16,7 @@
 	"TB03: the BIOS leaves %u KiB of base memory, twinboot needs %u KiB; turn off network boot or " \
 	"other option ROMs in the BIOS set-up"
 #define ERROR_LOAD_TABLE \
-	"TB04: the load table in sector %u of the boot disk is damaged; write the image again"
+	"TB04: the load table, with which the loader on disk begins, is damaged; write the image again"
 #define ERROR_DISK_READ \
 	"TB05: cannot read the boot disk: drive %x, sector %u, status %x; the image may be cut off or the " \
 	"disk failing: write the image again, whole"
@@ -27,6 +27,12 @@
 #define ERROR_PAYLOAD_PLACE \
 	"TB08: not enough memory: the payload needs %u KiB of free memory from address %x on, and the " \
 	"memory map has %u KiB free there; give the machine more memory"
+#define ERROR_FILE_REPLACED \
+	"TB09: BOOTX64.EFI on the stick was replaced after the image was made (first cluster %u and %u bytes, but " \
+	"the image was made for %u and %u); write a new image, or make it with SEPARATE_PAYLOAD=1"
+#define ERROR_SECTOR_SIZE \
+	"TB10: BIOS drive %x reads sectors of %u bytes; twinboot knows 512, 1024, 2048 and 4096: attach the " \
+	"image to another controller"
 
 /* core/: both firmwares */
 #define ERROR_PAYLOAD_INFO \

@@ -16,6 +16,7 @@
 
 /* Valid once check_handoff() has found its magic and size right. */
 extern const struct twinboot_handoff *handoff;
+extern const struct twinboot_needs *const needs; /* what this kernel's note states */
 
 static inline void *direct_map(uint64_t physical)
 {

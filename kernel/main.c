@@ -17,6 +17,7 @@
 #endif
 #define NEEDS(...) TWINBOOT_NEEDS(__VA_ARGS__)
 NEEDS(REFERENCE_NEEDS)
+const struct twinboot_needs *const needs = &twinboot_note.needs;
 
 /* QEMU's isa-debug-exit: the value v makes QEMU exit with 2v + 1, so 33 and 35. */
 #define EXIT_PORT 0xf4
@@ -70,7 +71,7 @@ _Noreturn void kernel_run(const struct twinboot_handoff *given, uint64_t rsp, ui
 	check_efi();
 	check_paging();
 	check_faults();
-	if (twinboot_note.needs.flags & TWINBOOT_LEAVE_CPUS)
+	if (needs->flags & TWINBOOT_LEAVE_CPUS)
 		check("cpus_left_alone", !handoff->cpus && !handoff->cpu_count, "%u handed over",
 		      handoff->cpu_count);
 	else

@@ -115,7 +115,8 @@ void check_registers(const struct registers *r)
 	check("return_address_is_null", r->return_address == 0, "0x%lx", r->return_address);
 	check("rsp_in_own_stack", r->rsp >= stack_bottom && r->rsp < handoff->stack_top,
 	      "rsp 0x%lx, stack 0x%lx-0x%lx", r->rsp, stack_bottom, handoff->stack_top);
-	check("stack_size_as_agreed", handoff->stack_size == TWINBOOT_STACK_DEFAULT, "%u",
+	uint32_t agreed = needs->stack_size ? needs->stack_size : TWINBOOT_STACK_DEFAULT;
+	check("stack_size_as_agreed", handoff->stack_size == (agreed + PAGE - 1) / PAGE * PAGE, "%u",
 	      handoff->stack_size);
 
 	check_segments(r);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The boot sector: reads the load table and the loader behind it, makes sure of them, and enters the loader with the
- * drive number in DL. Everything else can then be C.
+ * The boot sector: reads the loader, makes sure of it, and enters it with the drive number in DL. Everything else can
+ * then be C. An image holds it twice, in sector 0 and where El Torito looks on a CD: the two differ in what compose
+ * wrote at their end.
  */
 #include "load_table.h"
 
-#define STACK_TOP          0x7c00
-#define LOAD_TABLE_ADDRESS 0x7e00 /* linker/legacy.ld asserts that load_table lies here */
+#define STACK_TOP       0x7c00
 #define TRIES           3
 #define FIRST_HARD_DISK 0x80
 
@@ -45,57 +45,18 @@ flat:
 	mov	%ax, %ss
 	mov	$STACK_TOP, %sp
 	sti
-	cld
 
-	/* DL can be wrong: no image of ours boots as a floppy, so below 80h the first hard disk is tried (HP Brio
-	   8314), and believed if it holds this loader. */
-	cmp	$FIRST_HARD_DISK, %dl
-	jae	1f
-	mov	$FIRST_HARD_DISK, %dl
-1:	mov	%dl, drive
-
-	mov	$TRIES, %cx
-2:	push	%cx
-	mov	$DISK_READ_PACKET, %ah
-	mov	drive, %dl
-	mov	$packet, %si
-	int	$BIOS_DISK
-	jnc	3f
-	xor	%ax, %ax /* reset, and try again: a read that fails once can succeed */
-	mov	drive, %dl
-	int	$BIOS_DISK
-	pop	%cx
-	loop	2b
-	mov	$cannot_read, %si
-	jmp	stop
-cannot_read:
-	.asciz	"twinboot: TB00: cannot read; attach as hard disk\r\n"
-
-	/* Windows 9x stamps bytes DAh to DFh. */
-	.org boot_sector + 0xd8
-3:	jmp	4f
-	.org boot_sector + 0xe0
-4:	xor	%ax, %ax
-	mov	%ax, %ds
-	mov	%ax, %es
-	cld
-	mov	$load_table, %si
-	movzwl	packet + BOOT_PACKET_COUNT, %ecx
-	shl	$7, %ecx /* sectors of 512 bytes to words of four */
-	xor	%edx, %edx
-5:	lodsl
-	add	%eax, %edx
-	dec	%ecx
-	jnz	5b
-	cmp	%edx, sum
-	mov	$damaged, %si
-	jne	stop
-	mov	drive, %dl
-	ljmp	$0, $loader_entry
-
-stop:	xor	%ax, %ax
-	mov	%ax, %ds
-	cld
+	/* DL can be wrong (HP Brio 8314), and tells nothing by its value: a CD is E0h here and 9Fh there. The drive that
+	   it names is believed if this loader is there; if not, the first hard disk gets a chance. */
+	mov	%dl, drive
+	call	load
+	cmpb	$FIRST_HARD_DISK, drive
+	je	stop
+	movb	$FIRST_HARD_DISK, drive
+	push	%si
+	call	load
+	pop	%si /* the sentence is about the drive that was named */
+stop:	cld
 	mov	$SERIAL_START << 8 | SERIAL_9600_8N1, %ax
 	xor	%dx, %dx
 	int	$BIOS_SERIAL
@@ -114,18 +75,77 @@ stop:	xor	%ax, %ax
 7:	hlt
 	jmp	7b
 
+	/* Enters the loader if it is on the drive; else comes back with SI at a sentence. */
+load:	pushl	packet + BOOT_PACKET_LBA
+	movw	$LOADER_ADDRESS / 16, packet + BOOT_PACKET_SEGMENT
+	movzbw	pieces, %bp
+1:	mov	$TRIES, %di
+2:	movzbw	count, %ax /* each time: a read that fails leaves here how far it came */
+	mov	%ax, packet + BOOT_PACKET_COUNT
+	mov	$DISK_READ_PACKET, %ah
+	mov	$packet, %si
+	call	disk
+	jnc	3f
+	mov	$DISK_RESET, %ah
+	call	disk
+	dec	%di
+	jnz	2b /* a read that fails once can succeed */
+	mov	$cannot_read, %si
+	jmp	5f
+
+	/* Windows 9x stamps bytes DAh to DFh. */
+	.org boot_sector + 0xe0
+3:	addw	$LOADER_PIECE / 16, packet + BOOT_PACKET_SEGMENT
+	movzbl	count, %eax
+	add	%eax, packet + BOOT_PACKET_LBA
+	dec	%bp
+	jnz	1b
+
+	mov	words, %cx
+	mov	$LOADER_ADDRESS / 16, %ax
+	mov	%ax, %ds
+	xor	%si, %si
+	xor	%edx, %edx
+	cld
+4:	lodsl
+	add	%eax, %edx
+	loop	4b
+	mov	%cx, %ds
+	mov	$damaged, %si
+	cmp	%edx, sum
+	jne	5f
+	mov	drive, %dl
+	ljmp	$0, $loader_entry
+5:	popl	packet + BOOT_PACKET_LBA
+	ret
+
+	/* Services destroy what they do not return. */
+disk:	push	%ds
+	pusha
+	mov	drive, %dl
+	int	$BIOS_DISK
+	popa
+	pop	%ds
+	ret
+
+cannot_read:
+	.asciz	"twinboot: TB00: cannot read; attach as hard disk\r\n"
 damaged:
-	.asciz	"twinboot: TB00: the loader on disk is damaged; write the image again\r\n"
+	.asciz	"twinboot: TB00: loader damaged; write the image again\r\n"
 drive:	.byte	0
 
+	/* What follows is compose's. */
 	.org boot_sector + BOOT_PACKET_OFFSET
 packet:	.byte	16, 0
-	.word	0 /* sectors: compose */
-	.word	0, LOAD_TABLE_ADDRESS / 16
-	.quad	0 /* first sector: compose */
+	.word	0
+	.word	0, LOADER_ADDRESS / 16
+	.quad	0
 	.org boot_sector + BOOT_SUM_OFFSET
-sum:	.long	0 /* compose */
-	/* disk identifier and partition table: sfdisk */
+sum:	.long	0
+words:	.word	0
+pieces:	.byte	0
+count:	.byte	0
+	.org boot_sector + BOOT_CODE_END /* disk identifier and partition table */
 	.org boot_sector + 510
 	.word	0xaa55
 

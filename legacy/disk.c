@@ -13,9 +13,11 @@
 
 #define TRIES 3
 
-/* Phoenix BIOSes fail above 127 sectors a call; SeaBIOS reads 8 but not 64 of the larger ones. */
-#define SECTORS_A_CALL       127
-#define LARGE_SECTORS_A_CALL 8
+/* Phoenix BIOSes fail above 127 sectors a call, SeaBIOS above what fits 64 KiB. */
+#define SECTORS_A_CALL 127
+#define BYTES_A_CALL   0x10000u
+
+#define SECTOR_MAX 4096u
 
 struct disk_packet {
 	uint8_t size, reserved;
@@ -45,9 +47,8 @@ static const struct load_table *checked_table(void)
 	uint32_t crc = table->crc32c;
 	table->crc32c = 0;
 	if (table->magic != LOAD_TABLE_MAGIC || table->version != LOAD_TABLE_VERSION ||
-	    crc32c_small(load_table, LOAD_TABLE_SIZE) != crc ||
-	    (table->sector_size != 512 && table->sector_size != 2048 && table->sector_size != 4096))
-		die(ERROR_LOAD_TABLE, UINT64_C(1));
+	    crc32c_small(load_table, LOAD_TABLE_SIZE) != crc)
+		die(ERROR_LOAD_TABLE);
 	return table;
 }
 
@@ -59,8 +60,8 @@ static void require_packets(uint32_t drive)
 		die(ERROR_NO_EDD, (uint64_t)drive);
 }
 
-/* Reads whole sectors into the bounce buffer. A read that fails once can succeed after a reset. */
-static void read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors)
+/* Reads whole sectors to `to` in the bounce buffer. A read that fails once can succeed after a reset. */
+static void read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors, void *to)
 {
 	static struct disk_packet packet;
 	struct bios_registers r = {0};
@@ -68,7 +69,7 @@ static void read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors)
 		packet = (struct disk_packet){
 			.size = sizeof(packet),
 			.sectors = (uint16_t)sectors,
-			.segment = segment_of(bounce_buffer), /* a multiple of 64 KiB: no read crosses one */
+			.segment = segment_of(to), /* from a multiple of 64 KiB: no read crosses one */
 			.lba = lba,
 		};
 		r = (struct bios_registers){
@@ -86,6 +87,31 @@ static void read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors)
 	die(ERROR_DISK_READ, (uint64_t)drive, lba, (uint64_t)(r.eax >> 8 & 0xff));
 }
 
+static void fill(uint8_t *to, uint8_t value, uint32_t bytes)
+{
+	while (bytes-- > 0)
+		*to++ = value;
+}
+
+/* log2 of the drive's sector size. AH=48h says 0 or nonsense on some machines (Dell Latitude E6400, Hyper-V),
+   so it is measured: a sector is as long as two buffers, filled differently, agree after it was read into
+   both. */
+static uint32_t measure_sector(uint32_t drive)
+{
+	uint8_t *a = bounce_buffer, *b = bounce_buffer + 2 * SECTOR_MAX;
+	fill(a, 0x00, 2 * SECTOR_MAX);
+	fill(b, 0xff, 2 * SECTOR_MAX);
+	read_sectors(drive, 0, 1, a);
+	read_sectors(drive, 0, 1, b);
+	uint32_t size = 0;
+	while (size < 2 * SECTOR_MAX && a[size] == b[size])
+		size++;
+	for (uint32_t shift = 9; shift <= 12; shift++)
+		if (size == 1u << shift)
+			return shift;
+	die(ERROR_SECTOR_SIZE, (uint64_t)drive, (uint64_t)size);
+}
+
 static void copy_words(void *to, const void *from, uint32_t bytes)
 {
 	uint32_t words = (bytes + 3) / 4;
@@ -100,21 +126,25 @@ static void clear_words(void *to, uint32_t bytes)
 
 /* `size` bytes of memory from `to` on: first what is stored, then zeros. Both are multiples of 4 where it
    matters: `to` and `size` are whole pages. */
-static void load_part(const struct load_table *table, int part, uint32_t drive, uint8_t *to, uint32_t size)
+static void load_part(const struct load_table *table, int part, uint32_t drive, uint32_t sector_shift,
+		      uint8_t *to, uint32_t size)
 {
-	uint32_t sector_size = table->sector_size;
-	uint32_t call_max = sector_size == 512 ? SECTORS_A_CALL : LARGE_SECTORS_A_CALL;
-	uint64_t lba = table->parts[part].lba;
+	uint32_t call_max = BYTES_A_CALL >> sector_shift;
+	uint64_t lba = table->parts[part].offset >> sector_shift;
 	uint32_t stored = (uint32_t)table->parts[part].bytes;
-	if (table->parts[part].bytes > size)
-		die(ERROR_LOAD_TABLE, UINT64_C(1));
+	if (table->parts[part].bytes > size || table->parts[part].offset % LOAD_ALIGNMENT != 0)
+		die(ERROR_LOAD_TABLE);
+	if (call_max > SECTORS_A_CALL)
+		call_max = SECTORS_A_CALL;
 	uint8_t *end = to + size;
 	while (stored > 0) {
-		uint32_t sectors = (stored + sector_size - 1) / sector_size;
+		uint32_t sectors = (stored + (1u << sector_shift) - 1) >> sector_shift;
 		if (sectors > call_max)
 			sectors = call_max;
-		read_sectors(drive, lba, sectors);
-		uint32_t bytes = sectors * sector_size < stored ? sectors * sector_size : stored;
+		read_sectors(drive, lba, sectors, bounce_buffer);
+		uint32_t bytes = sectors << sector_shift;
+		if (bytes > stored)
+			bytes = stored;
 		copy_words(to, bounce_buffer, bytes);
 		lba += sectors;
 		to += bytes;
@@ -122,6 +152,31 @@ static void load_part(const struct load_table *table, int part, uint32_t drive, 
 	}
 	to = (uint8_t *)(((uintptr_t)to + 3) & ~(uintptr_t)3);
 	clear_words(to, (uint32_t)(end - to));
+}
+
+/* What a FAT directory says of a file (FAT32 File System Specification 1.03, section 6). */
+struct directory_entry {
+	uint8_t name[11];
+	uint8_t attributes, reserved[8];
+	uint16_t cluster_high;
+	uint8_t written[4];
+	uint16_t cluster_low;
+	uint32_t size;
+};
+_Static_assert(sizeof(struct directory_entry) == 32, "FAT32 File System Specification 1.03, section 6");
+
+/* Is the file that holds the payload still the one that the table was written for? */
+static void check_file(const struct load_table *table, uint32_t drive, uint32_t sector_shift)
+{
+	if (table->file.offset == 0)
+		return;
+	read_sectors(drive, table->file.offset >> sector_shift, 1, bounce_buffer);
+	const struct directory_entry *entry =
+		(const void *)(bounce_buffer + ((uint32_t)table->file.offset & ((1u << sector_shift) - 1)));
+	uint32_t cluster = (uint32_t)entry->cluster_high << 16 | entry->cluster_low;
+	if (entry->name[0] != 'B' || cluster != table->file.cluster || entry->size != table->file.size)
+		die(ERROR_FILE_REPLACED, (uint64_t)cluster, (uint64_t)entry->size,
+		    (uint64_t)table->file.cluster, (uint64_t)table->file.size);
 }
 
 void payload_load(struct machine *machine)
@@ -136,9 +191,12 @@ void payload_load(struct machine *machine)
 	uint64_t usable = memory_usable_from(machine, machine->kernel);
 	if (usable < needed)
 		die(ERROR_PAYLOAD_PLACE, needed / 1024, machine->kernel, usable / 1024);
-	require_packets(machine->boot_drive);
-	load_part(table, LOAD_KERNEL, machine->boot_drive, _kernel_start_addr,
+	uint32_t drive = machine->boot_drive;
+	require_packets(drive);
+	uint32_t sector_shift = measure_sector(drive);
+	check_file(table, drive, sector_shift);
+	load_part(table, LOAD_KERNEL, drive, sector_shift, _kernel_start_addr,
 		  (uint32_t)machine->kernel_size);
-	load_part(table, LOAD_MODULES, machine->boot_drive, _modules_start_addr,
+	load_part(table, LOAD_MODULES, drive, sector_shift, _modules_start_addr,
 		  (uint32_t)machine->modules_size);
 }

@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# image.sh IMAGE BOOTX64.EFI LEGACY.BIN COMPOSE
+#
+# Makes the image: a FAT file system with EFI/BOOT/BOOTX64.EFI in it, and around it what COMPOSE adds. No root, no loop
+# device; the same bytes every time. From the environment, see docs/images.md: TABLE=gpt, SMALL=1, SEPARATE_PAYLOAD=1,
+# SECTOR=4096.
+set -eu
+image=$1 efi=$2 legacy=$3 compose=$4
+table=${TABLE:-mbr} small=${SMALL:-} separate=${SEPARATE_PAYLOAD:-} sector=${SECTOR:-512}
+
+fail() {
+	echo "image.sh: $*" >&2
+	exit 1
+}
+up() { echo $(( ($1 + $2 - 1) / $2 * $2 )); }
+case $table in mbr | gpt) ;; *) fail "TABLE=$table: there are mbr and gpt" ;; esac
+case $sector in 512 | 4096) ;; *) fail "SECTOR=$sector: disks have sectors of 512 or 4096 bytes" ;; esac
+
+export MTOOLS_SKIP_CHECK=1 MTOOLSRC=/dev/null SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-0}" TZ=UTC
+mib=1048576 efi_size=$(wc -c <"$efi")
+id=$(sha256sum <"$efi" | cut -c1-32)
+[ "$efi_size" -lt 4294967296 ] || fail "$efi has $efi_size bytes, and FAT files end at 4 GiB; use a smaller kernel or fewer modules"
+
+# Where things lie: docs/images.md. A GPT's partitions begin at whole MiB, so the loader moves there.
+loader=65536 esp=$mib
+[ "$table" = mbr ] || loader=$mib esp=$(( 2 * mib ))
+copy=0
+if [ -n "$separate" ]; then # not more than the file's own size, in whole MiB
+	copy=$esp
+	esp=$(( esp + $(up "$efi_size" $mib) ))
+fi
+
+# The file system, in sectors. FAT32 begins at 65525 clusters (EDK2 refuses fewer); with clusters of one sector that is
+# 34 MiB, mostly holes. Some clusters more for directories. FAT16 ends, and FAT12 too, where the next begins: tools
+# differ by a few clusters about the border, so keep away from it.
+efi_sectors=$(( (efi_size + sector - 1) / sector ))
+cluster=1 root=0 reserved=32
+if [ -z "$small" ]; then
+	kind=-F entries='' bits=32 clusters=$(( efi_sectors + 16 ))
+	[ $clusters -ge 65600 ] || clusters=65600
+	directories=3
+else
+	root=$(( 16 * 512 / sector ))
+	kind='' entries="-r $root" reserved=1 directories=2 # root: 256 entries
+	while clusters=$(( (efi_sectors + cluster - 1) / cluster + 4 )) && [ $clusters -gt 65500 ]; do
+		cluster=$(( cluster * 2 ))
+	done
+	[ $(( cluster * sector )) -le 32768 ] ||
+		fail "$efi has $efi_size bytes, and SMALL=1 makes file systems of up to 2 GiB; leave it out"
+	bits=16
+	if [ $clusters -lt 4070 ]; then
+		bits=12
+	elif [ $clusters -lt 4100 ]; then
+		clusters=4100
+	fi
+fi
+fat=$(( ((clusters + 2) * bits + 8 * sector - 1) / (8 * sector) ))
+# Reserved sectors, so that the file, behind its directories, begins at 4096 bytes: whole sectors of any size.
+while [ $(( (reserved + 2 * fat + root + directories * cluster) * sector % 4096 )) != 0 ]; do
+	reserved=$(( reserved + 1 ))
+done
+sectors=$(( reserved + 2 * fat + root + clusters * cluster ))
+align=4096
+[ "$table" = mbr ] || align=$mib
+esp_size=$(up $(( sectors * sector )) $align)
+size=$(( esp + esp_size ))
+[ "$table" = mbr ] || size=$(up $(( size + 33 * sector )) 4096)
+
+trap 'rm -f "$image.tmp"' EXIT
+rm -f "$image.tmp"
+truncate -s "$size" "$image.tmp"
+dos="$image.tmp@@$esp"
+code=$(( sector == 4096 ? 5 : 2 )) # mformat's: 128 << code bytes
+# shellcheck disable=SC2086
+mformat -i "$dos" $kind -S $code -c $cluster -R $reserved -L $fat $entries -T $sectors -h 255 -s 63 \
+	-H $(( esp / sector )) -N "$(echo "$id" | cut -c1-8)" -v TWINBOOT ::
+mmd -i "$dos" ::EFI ::EFI/BOOT
+mcopy -i "$dos" "$efi" ::EFI/BOOT/BOOTX64.EFI
+set -- --sector "$sector" --loader "$loader" --esp "$esp" --esp-size "$esp_size" --id "$id"
+[ "$table" = mbr ] || set -- "$@" --gpt
+[ $copy = 0 ] || set -- "$@" --copy $copy
+"$compose" "$@" "$image.tmp" "$legacy"
+mv "$image.tmp" "$image"
