@@ -20,6 +20,7 @@ class Row:
     kernel: str
     machine: Machine
     says: tuple[tuple[str, str], ...] = ()
+    may_differ: tuple[str, ...] = ()  # on this machine, besides what may differ everywhere
 
     def __str__(self) -> str:
         m = self.machine
@@ -46,7 +47,12 @@ MORE_ROWS = [
     Row("reference", Machine(memory="5G", cpu="max,pdpe1gb=off,nx=off")),
     Row("reference", Machine(display="virtio")),
     Row("reference", Machine(display="cirrus")),
-    Row("reference", Machine(display="bochs-display")),
+    # SeaVGABIOS leaves this adapter in 1280 x 800 and shows smaller modes in its corner: another pitch.
+    Row(
+        "reference",
+        Machine(display="bochs-display"),
+        may_differ=("framebuffer_pitch", "framebuffer_size", "memory_framebuffer_kib"),
+    ),
     Row("reference", Machine(memory="1G", cpus=64), (("cpu_count", "64"), ("cpus_absent", "0"))),
     Row("reference", Machine(cpu="qemu64,-apic")),
     Row("reference", Machine(cpu="max,-rdrand,-rdseed"), (("entropy_source", "0x8"),)),
@@ -65,5 +71,6 @@ def test_machine(lab: Lab, row: Row) -> None:
         assert {key: said.get(key) for key, _ in row.says} == dict(row.says), str(result)
     # A listed difference need not occur on every machine; test_transcripts_agree looks for stale entries.
     bios, uefi = (parse(results[firmware].transcript) for firmware in FIRMWARES)
-    problems = [p for p in compare(bios, uefi, read_may_differ(MAY_DIFFER)) if "stale" not in p]
+    allowed = {**read_may_differ(MAY_DIFFER), **dict.fromkeys(row.may_differ, "this machine")}
+    problems = [p for p in compare(bios, uefi, allowed) if "stale" not in p]
     assert not problems, "\n".join([*problems, "", str(results["bios"]), "", str(results["uefi"])])

@@ -89,7 +89,7 @@ class Workshop:
         for source in ROOT.glob("packages.*"):
             shutil.copy(source, self.tree)
         self.modules = [directory / "first", directory / "second"]
-        self.modules[0].write_bytes(bytes(range(1, 256)) * 20)
+        self.modules[0].write_bytes(bytes(range(1, 256)) * 32)
         self.modules[1].write_bytes(b"")
         self._intact: dict[tuple[str, bool], tuple[Result, bytes]] = {}
 
