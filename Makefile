@@ -26,6 +26,7 @@ export LC_ALL := C
 # ---- What is built --------------------------------------------------------------------------------------------------
 
 IMAGE := $(OUT)/twinboot.img
+NETBOOT := $(OUT)/twinboot.0 $(OUT)/twinboot.payload $(OUT)/BOOTX64.EFI
 # Other images than the default: docs/images.md
 LAYOUT := TABLE=$(TABLE) SMALL=$(SMALL) SEPARATE_PAYLOAD=$(SEPARATE_PAYLOAD) SECTOR=$(SECTOR)
 
@@ -68,7 +69,12 @@ SHARED := core/text.c core/mode.c core/date.c core/entry_points.c core/log.c
 
 objects = $(patsubst %,$(OUT)/$(1)/%.o,$(2))
 CORE_OBJECTS   := $(call objects,x86_64,$(filter-out core/mode.c core/date.c core/entry_points.c,$(wildcard core/*.c)) $(wildcard core/*.S))
-LEGACY_OBJECTS := $(call objects,i686,$(wildcard legacy/*.c) $(wildcard legacy/*.S) $(SHARED))
+# The BIOS loader twice: it comes from a disk, or as a network boot program
+DOOR_DISK := legacy/boot.S legacy/disk.c
+DOOR_PXE  := legacy/pxe_start.S legacy/pxe.c
+LEGACY_SOURCES := $(filter-out $(DOOR_DISK) $(DOOR_PXE),$(wildcard legacy/*.c) $(wildcard legacy/*.S)) $(SHARED)
+LEGACY_OBJECTS := $(call objects,i686,$(DOOR_DISK) $(LEGACY_SOURCES))
+PXE_OBJECTS    := $(call objects,i686,$(DOOR_PXE) $(LEGACY_SOURCES))
 EFI_OBJECTS    := $(call objects,efi,$(filter-out efi/finish.c,$(wildcard efi/*.c)) $(SHARED))
 KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/*.c) $(wildcard kernel/*.S))
 EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) core/crc32c.c)
@@ -126,8 +132,8 @@ $(OUT)/embed: $(EMBED_OBJECTS)
 $(OUT)/finish: $(OUT)/host/efi/finish.c.o
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
-IMAGE_OBJECTS := $(call objects,host,$(filter-out images/compose.c images/inspect.c,$(wildcard images/*.c)) core/crc32c.c)
-$(OUT)/compose $(OUT)/inspect: $(OUT)/%: $(OUT)/host/images/%.c.o $(IMAGE_OBJECTS)
+IMAGE_OBJECTS := $(call objects,host,$(filter-out images/compose.c images/inspect.c images/netboot.c,$(wildcard images/*.c)) core/crc32c.c)
+$(OUT)/compose $(OUT)/inspect $(OUT)/netboot: $(OUT)/%: $(OUT)/host/images/%.c.o $(IMAGE_OBJECTS)
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
 # ---- Kernels -------------------------------------------------------------------------------------------------------
@@ -206,9 +212,14 @@ PAYLOAD := $(OUT)/modules.o $(OUT)/libkernel_bin.a
 
 # The loader's code and data are one piece in real mode. (Older binutils neither warn nor know the option.)
 NO_RWX_WARNING = $(if $(findstring warn-rwx,$(shell $(LD) --help)),--no-warn-rwx-segments)
-$(OUT)/legacy.elf: $(LEGACY_OBJECTS) $(OUT)/core.o $(PAYLOAD) $(OUT)/payload.ld linker/legacy.ld
+$(OUT)/legacy.elf: $(LEGACY_OBJECTS) $(OUT)/core.o $(PAYLOAD) $(OUT)/payload.ld linker/legacy.ld linker/loader.ld
 	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack $(NO_RWX_WARNING) --build-id=none \
 		-L $(OUT) -T linker/legacy.ld -o $@ $(LEGACY_OBJECTS) $(OUT)/core.o $(PAYLOAD)
+
+# It loads whatever twinboot.payload says, so it has no payload itself.
+$(OUT)/pxe.elf: $(PXE_OBJECTS) $(OUT)/core.o linker/pxe.ld linker/loader.ld
+	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack $(NO_RWX_WARNING) --build-id=none \
+		-T linker/pxe.ld -o $@ $(PXE_OBJECTS) $(OUT)/core.o
 
 $(OUT)/legacy.bin: $(OUT)/legacy.elf
 	$(call say,OBJCOPY,$@)$(OBJCOPY) -O binary -j .boot -j .loader $< $@
@@ -229,7 +240,14 @@ $(OUT)/BOOTX64.EFI: $(OUT)/efi.so $(OUT)/finish
 $(IMAGE): $(OUT)/legacy.bin $(OUT)/BOOTX64.EFI $(OUT)/compose $(OUT)/LAYOUT.value images/image.sh
 	$(call say,IMAGE,$@)$(LAYOUT) images/image.sh $@ $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/compose
 
-.PHONY: image inspect
+$(OUT)/twinboot.0: $(OUT)/pxe.elf
+	$(call say,OBJCOPY,$@)$(OBJCOPY) -O binary -j .boot -j .loader $< $@
+
+$(OUT)/twinboot.payload: $(OUT)/BOOTX64.EFI $(OUT)/netboot
+	$(call say,NETBOOT,$@)$(OUT)/netboot $< $@
+
+.PHONY: image inspect netboot
+netboot: $(NETBOOT) ## twinboot.0 and twinboot.payload for BIOS (PXE), BOOTX64.EFI for UEFI (PXE, HTTP): docs/netboot.md
 image: $(IMAGE) ## the image alone; TABLE=gpt, SMALL=1, SEPARATE_PAYLOAD=1, SECTOR=4096: docs/images.md
 inspect: $(OUT)/inspect $(if $(filter command line,$(origin IMAGE)),,$(IMAGE)) ## show and check what is in IMAGE=file or a device
 	@$(OUT)/inspect $(IMAGE)

@@ -74,9 +74,9 @@ uint32_t cpus_list(const struct machine *machine, struct twinboot_cpu *cpus)
 {
 	uint32_t length, count = 1;
 	const uint8_t *madt = acpi_find(machine, "APIC", &length);
-	if (madt == NULL || !cpu_has_apic())
+	if (madt == NULL)
 		return 0;
-	uint32_t own = own_apic_id();
+	uint32_t own = cpu_has_apic() ? own_apic_id() : 0; /* without one, no other CPU can be reached */
 	if (cpus != NULL)
 		cpus[0].apic_id = own;
 	for (uint32_t at = MADT_FIRST_ENTRY; at + 2 <= length && count < CPUS_MAX;) {
@@ -172,7 +172,7 @@ void cpus_start(struct boot *boot, uint64_t tsc_hz)
 	if (boot->cpu_count == 0)
 		return;
 	boot->cpus[0].state = TWINBOOT_CPU_BOOT;
-	if (boot->cpu_count > 1 && boot->low_page < ONE_MIB) {
+	if (boot->cpu_count > 1 && boot->low_page < ONE_MIB && cpu_has_apic()) {
 		uint32_t startup = COMMAND_STARTUP | (uint32_t)(boot->low_page / PAGE_SIZE);
 		send_to_silent(boot, COMMAND_INIT);
 		wait_us(tsc_hz, INIT_PAUSE_US);

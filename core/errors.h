@@ -33,6 +33,17 @@
 #define ERROR_SECTOR_SIZE \
 	"TB10: BIOS drive %x reads sectors of %u bytes; twinboot knows 512, 1024, 2048 and 4096: attach the " \
 	"image to another controller"
+#define ERROR_NO_PXE \
+	"TB11: no PXE services are to be found; start this program from a network boot ROM (PXE 2.1) or iPXE"
+#define ERROR_PXE_ANSWER \
+	"TB12: the network boot ROM tells of no server and file that it booted from (status %x); let the DHCP " \
+	"server name both in one answer"
+#define ERROR_PXE_FETCH \
+	"TB13: cannot fetch %s from %u.%u.%u.%u by TFTP: %s after %u KiB (status %x), tried %u times; see that the " \
+	"server runs and has the file beside twinboot.0"
+#define ERROR_PXE_PAYLOAD \
+	"TB14: %s from %u.%u.%u.%u is not a payload that this twinboot.0 knows, or is damaged; copy both files " \
+	"anew, from one build"
 
 /* core/: both firmwares */
 #define ERROR_PAYLOAD_INFO \

@@ -26,6 +26,8 @@ int memory_map_read(struct machine *machine, UINTN *key);
 int memory_for_core(struct machine *machine); /* what core_prepare() asked for */
 void memory_give_back(void);                  /* everything allocated here, if the boot does not go on */
 
+void network_stop(void); /* network.c: no card writes to memory any more */
+
 /* video.c: the mode that the kernel wishes, or none. */
 void video_set(struct machine *machine, const struct twinboot_needs *needs);
 

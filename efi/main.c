@@ -80,6 +80,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 	    !core_prepare(&machine) || !memory_for_core(&machine))
 		return give_up(&machine);
 	bs->SetWatchdogTimer(0, 0, 0, NULL); /* a Lenovo's fired nine seconds later */
+	network_stop();
 	if (!exit_boot_services(&machine, image))
 		core_halt(&machine, machine.error); /* the firmware is half gone: nothing else may be called */
 	__asm__ volatile("cli");

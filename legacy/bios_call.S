@@ -43,15 +43,21 @@ loader_entry:
 
 /*
  * void bios_call(uint32_t vector, struct bios_registers *registers)
+ * void handler_call(uint32_t handler, struct bios_registers *registers)
  *
- * Calls a real-mode interrupt. The registers travel on the stack, which lies below 64 KiB and so is the same in both
+ * Calls a real-mode interrupt by its number, or its handler by segment and offset. The registers travel on the stack, which lies below 64 KiB and so is the same in both
  * modes; all of them, since services destroy what they do not return. Interrupts are on only inside the service:
  * E820 of VirtualBox 5.2 came back with IF set.
  */
 	.globl bios_call
 bios_call:
+	mov	4(%esp), %eax
+	mov	(, %eax, 4), %eax /* the interrupt vector table at 0 */
+	mov	%eax, 4(%esp)
+	.globl handler_call
+handler_call:
 	pushal
-	mov	36(%esp), %eax /* vector */
+	mov	36(%esp), %eax /* handler */
 	mov	40(%esp), %esi
 	mov	%esp, saved_esp
 
@@ -59,8 +65,8 @@ bios_call:
 	pushw	$0x0202 /* IF */
 	pushw	$0
 	pushw	$returned
-	/* For our LRET: the service itself, from the interrupt vector table at 0. */
-	pushl	(, %eax, 4)
+	/* For our LRET: the service itself. */
+	pushl	%eax
 	sub	$32, %esp
 	mov	%esp, %edi
 	mov	$32 / 4, %ecx

@@ -23,6 +23,5 @@ void die(const char *format, ...)
 		struct bios_registers r = {.eax = VIDEO_TELETYPE << 8 | (uint8_t)*c, .ebx = 7};
 		bios_call(BIOS_VIDEO, &r);
 	}
-	for (;;)
-		__asm__ volatile("cli; hlt");
+	door_leave();
 }

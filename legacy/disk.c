@@ -200,3 +200,10 @@ void payload_load(struct machine *machine)
 	load_part(table, LOAD_MODULES, drive, sector_shift, _modules_start_addr,
 		  (uint32_t)machine->modules_size);
 }
+
+/* A disk has no way back: the BIOS' own (INT 18h) may start the same disk again. */
+void door_leave(void)
+{
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}

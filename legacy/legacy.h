@@ -24,6 +24,9 @@ _Static_assert(sizeof(struct bios_registers) == 36, "bios_call.S copies 36 bytes
 /* bios_call.S: calls a real-mode interrupt; everything in `registers` goes in and comes out. */
 void bios_call(uint32_t vector, struct bios_registers *registers);
 
+/* The same, for a handler that stands in no vector: its segment above its offset. */
+void handler_call(uint32_t handler, struct bios_registers *registers);
+
 /* bios_call.S: enters long mode on `page_tables` and hands the machine to core. */
 _Noreturn void long_mode_enter(uint32_t page_tables, struct machine *machine);
 
@@ -55,14 +58,15 @@ static inline void *far_pointer(uint16_t segment, uint16_t offset)
 	return fixed(((uint32_t)segment << 4) + offset);
 }
 
-/* Shows code and sentence on COM1 and on the text screen, and halts. */
+/* Shows code and sentence on COM1 and on the text screen, and leaves by the door that we came in by. */
 _Noreturn void die(const char *format, ...);
 
 int a20_enable(void);                          /* a20.c: 0 if it stays off */
 void memory_map_read(struct machine *machine); /* memory.c */
 uint32_t base_memory_kib(void);
 uint64_t memory_usable_from(const struct machine *machine, uint64_t base);
-void payload_load(struct machine *machine); /* disk.c */
+void payload_load(struct machine *machine); /* disk.c or, in twinboot.0, pxe.c */
+_Noreturn void door_leave(void);            /* the same: halts, or gives the machine back */
 void tables_find(struct machine *machine);  /* tables.c */
 int64_t clock_read(void);                   /* clock.c: as twinboot_handoff.wall_clock */
 void video_set(struct machine *machine, const struct twinboot_needs *needs); /* video.c */

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * netboot BOOTX64.EFI TWINBOOT.PAYLOAD: writes the payload as the BIOS network boot program fetches it
+ * (legacy/pxe_payload.h). UEFI needs no such file: its loader carries the payload.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../core/crc32c.h"
+#include "../legacy/pxe_payload.h"
+#include "image.h"
+
+/* As linker/legacy.ld: the kernel's first segment lies here, a page of headers of its own below. */
+#define PLACE 0x200000u
+
+static void copy_to(FILE *out, const char *name, uint64_t offset, uint64_t size)
+{
+	static uint8_t buffer[1 << 16];
+	while (size > 0) {
+		size_t part = size < sizeof(buffer) ? (size_t)size : sizeof(buffer);
+		read_at(offset, buffer, part);
+		if (fwrite(buffer, 1, part, out) != part)
+			die("%s: %s", name, strerror(errno));
+		offset += part;
+		size -= part;
+	}
+}
+
+/* Bytes of the padded kernel before its first segment, as embed laid it out. */
+static uint32_t header_size(uint64_t kernel)
+{
+	uint8_t ehdr[64], phdr[56];
+	uint64_t lowest = UINT64_MAX, offset = 0;
+	const uint32_t load = 1;
+	read_at(kernel, ehdr, sizeof(ehdr));
+	for (uint32_t i = 0; i < get16(ehdr + 56); i++) {
+		read_at(kernel + get64(ehdr + 32) + i * sizeof(phdr), phdr, sizeof(phdr));
+		if (get32(phdr) == load && get64(phdr + 16) < lowest) {
+			lowest = get64(phdr + 16);
+			offset = get64(phdr + 8);
+		}
+	}
+	return (uint32_t)(offset & ~(uint64_t)(PAYLOAD_PAGE - 1));
+}
+
+int main(int argc, char **argv)
+{
+	char temporary[4096];
+	program = image_name = "netboot";
+	if (argc != 3 || snprintf(temporary, sizeof(temporary), "%s.tmp", argv[2]) >= (int)sizeof(temporary))
+		die("wants BOOTX64.EFI TWINBOOT.PAYLOAD");
+	image_open(argv[1], "rb");
+	uint32_t size = (uint32_t)image_bytes();
+	uint64_t kernel = pe_section(0, size, ".kernel"), modules = pe_section(0, size, ".modules");
+	struct payload_info info;
+	read_at(modules, &info, sizeof(info));
+	if (info.magic != PAYLOAD_MAGIC)
+		die("holds no payload");
+
+	uint8_t page[PAYLOAD_PAGE] = {0};
+	struct pxe_payload header = {
+		.magic = PXE_PAYLOAD_MAGIC,
+		.version = PXE_PAYLOAD_VERSION,
+		.kernel = PLACE - header_size(kernel),
+		.kernel_size = info.kernel_size,
+		.kernel_stored = info.kernel_stored,
+		.modules_size = info.modules_size,
+		.modules_stored = info.modules_stored,
+	};
+	header.crc32c = crc32c(0, &header, sizeof(header));
+	memcpy(page, &header, sizeof(header));
+
+	FILE *out = fopen(temporary, "wb");
+	if (out == NULL)
+		die("%s: %s", temporary, strerror(errno));
+	if (fwrite(page, 1, sizeof(page), out) != sizeof(page))
+		die("%s: %s", temporary, strerror(errno));
+	copy_to(out, temporary, kernel, info.kernel_stored);
+	copy_to(out, temporary, modules, info.modules_stored);
+	if (fclose(out) != 0 || rename(temporary, argv[2]) != 0)
+		die("%s: %s", argv[2], strerror(errno));
+	image_close();
+	return 0;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Fetches twinboot.payload through the network boot ROM (Intel, Preboot Execution Environment 2.1) that
+ * started us: from the server and the folder that this program came from, by the ROM's own TFTP, block by
+ * block, since there may be little base memory.
+ */
+#include "legacy.h"
+
+#include "pxe_payload.h"
+
+enum pxe_service {
+	PXE_UNDI_SHUTDOWN = 0x05,
+	PXE_STOP_UNDI = 0x15,
+	PXE_TFTP_OPEN = 0x20,
+	PXE_TFTP_CLOSE = 0x21,
+	PXE_TFTP_READ = 0x22,
+	PXE_UNLOAD_STACK = 0x70,
+	PXE_GET_CACHED_INFO = 0x71,
+};
+
+#define CACHED_DHCP_ACK 2
+#define CACHED_REPLY    3
+
+#define BIOS_WAIT         0x15
+#define WAIT_MICROSECONDS 0x8600
+#define BIOS_NETWORK      0x1a
+#define NETWORK_FIND_PXE  0x5650
+
+/* The ROM sends each lost packet again by itself; this is for what it gives up. */
+#define FETCH_TRIES 3
+
+/* As many bytes as a block of Ethernet holds behind the headers of IP, UDP and TFTP; what every ROM must
+   take; and the port, in the network's byte order. */
+#define BLOCK_MAX 1468u
+#define BLOCK_MIN 512u
+#define TFTP_PORT 0x4500
+
+#define NAME_MAX 128u
+
+struct cached_info {
+	uint16_t status, type, size, offset, segment, limit;
+};
+
+struct tftp_open {
+	uint16_t status;
+	uint8_t server[4], gateway[4];
+	char name[NAME_MAX];
+	uint16_t port, block_size;
+};
+_Static_assert(sizeof(struct tftp_open) == 142, "PXE 2.1, 3.3.1");
+
+struct tftp_read {
+	uint16_t status, packet, size, offset, segment;
+};
+
+/* BOOTP (RFC 951) with DHCP's options (RFC 2132). */
+struct dhcp {
+	uint8_t operation, hardware, address_size, hops;
+	uint8_t transaction[4];
+	uint16_t seconds, flags;
+	uint8_t client[4], your[4], server[4], relay[4];
+	uint8_t address[16];
+	char server_name[64];
+	char file[128];
+	uint8_t cookie[4];
+	uint8_t options[];
+};
+_Static_assert(sizeof(struct dhcp) == 240, "RFC 2131, 2");
+
+#define DHCP_SUBNET_MASK 1
+#define DHCP_ROUTER      3
+#define DHCP_SERVER      54
+#define DHCP_FILE        67
+#define DHCP_END         255
+
+/* pxe_start.S */
+extern uint32_t pxe_on_stack, pxenv_at_entry, pxe_entry;
+extern uint8_t pxe_handler[], pxe_leave[];
+
+/* The ROM writes into these: low memory. */
+static struct tftp_open source;
+static struct {
+	uint32_t blocks_left_at; /* bytes of the bounce buffer that were read already */
+	uint32_t filled;
+	uint16_t status;
+	uint8_t is_last;
+	const char *problem;
+	uint64_t total;
+} stream;
+
+static void *far(uint32_t pointer)
+{
+	return far_pointer((uint16_t)(pointer >> 16), (uint16_t)pointer);
+}
+
+static void clear(void *buffer, uint32_t size)
+{
+	for (uint8_t *p = buffer; size > 0; size--)
+		*p++ = 0;
+}
+
+static void copy_bytes(void *to, const void *from, uint32_t bytes)
+{
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+}
+
+/* Every parameter structure begins with the status. 0 is success, for the call as for the service. */
+static uint16_t pxe_call(enum pxe_service service, void *parameters)
+{
+	struct bios_registers r = {
+		.ebx = service,
+		.es = segment_of(parameters),
+		.edi = offset_of(parameters),
+	};
+	handler_call((uint32_t)(uintptr_t)pxe_handler, &r);
+	uint16_t status = *(uint16_t *)parameters;
+	return status != 0 || (r.eax & 0xffff) == 0 ? status : (uint16_t)r.eax;
+}
+
+static int sums_to_zero(const uint8_t *bytes, uint32_t size)
+{
+	uint8_t sum = 0;
+	for (uint32_t i = 0; i < size; i++)
+		sum += bytes[i];
+	return size != 0 && sum == 0;
+}
+
+static int begins_with(const uint8_t *bytes, const char *signature)
+{
+	for (; *signature != 0; signature++, bytes++)
+		if (*bytes != (uint8_t)*signature)
+			return 0;
+	return 1;
+}
+
+/* PXE 2.1, 4.4.5: an entry point that takes its parameters on the stack. */
+static uint32_t entry_of_pxe(uint32_t pointer)
+{
+	const uint8_t *pxe = far(pointer);
+	const uint32_t length = 4, entry = 16;
+	if (!begins_with(pxe, "!PXE") || pxe[length] < entry + 4 || !sums_to_zero(pxe, pxe[length]))
+		return 0;
+	return *(const uint32_t *)(pxe + entry);
+}
+
+/* The older structure may offer only a part of the services, and points to the newer one from version 2.1 on.
+ */
+static uint32_t entry_of_pxenv(uint32_t pointer)
+{
+	const uint8_t *pxenv = far(pointer);
+	const uint32_t version = 6, length = 8, entry = 10, pxe = 0x28;
+	if (!begins_with(pxenv, "PXENV+") || !sums_to_zero(pxenv, pxenv[length]))
+		return 0;
+	uint32_t newer = 0;
+	if (*(const uint16_t *)(pxenv + version) >= 0x0201 && pxenv[length] >= pxe + 4)
+		newer = entry_of_pxe(*(const uint32_t *)(pxenv + pxe));
+	return newer != 0 ? newer : *(const uint32_t *)(pxenv + entry);
+}
+
+static void find_services(void)
+{
+	pxe_entry = entry_of_pxe(pxe_on_stack);
+	if (pxe_entry == 0)
+		pxe_entry = entry_of_pxenv(pxenv_at_entry);
+	if (pxe_entry == 0) {
+		struct bios_registers r = {.eax = NETWORK_FIND_PXE};
+		bios_call(BIOS_NETWORK, &r);
+		pxe_entry = entry_of_pxenv((uint32_t)r.es << 16 | (r.ebx & 0xffff));
+	}
+	if (pxe_entry == 0)
+		die(ERROR_NO_PXE);
+}
+
+/* An option's bytes, 0 if it is not there. Some answers lack the cookie: then there are no options. */
+static const uint8_t *option(const struct dhcp *dhcp, uint32_t size, uint8_t which, uint8_t *length)
+{
+	static const uint8_t cookie[4] = {99, 130, 83, 99};
+	const uint8_t *end = (const uint8_t *)dhcp + size;
+	*length = 0;
+	for (int i = 0; i < 4; i++)
+		if (size < sizeof(*dhcp) || dhcp->cookie[i] != cookie[i])
+			return 0;
+	for (const uint8_t *p = dhcp->options; p + 1 < end && *p != DHCP_END;) {
+		if (*p == 0) { /* padding */
+			p++;
+			continue;
+		}
+		if (*p == which && p + 2 + p[1] <= end) {
+			*length = p[1];
+			return p + 2;
+		}
+		p += 2 + p[1];
+	}
+	return 0;
+}
+
+static int is_address(const uint8_t *address)
+{
+	return (address[0] | address[1] | address[2] | address[3]) != 0;
+}
+
+/* The server that sent us, its file's folder with twinboot.payload in it, and the way there. 0 if the answer
+   does not name them. */
+static int read_answer(const struct dhcp *dhcp, uint32_t size)
+{
+	uint8_t length, router_length, mask_length;
+	if (size < offsetof(struct dhcp, cookie))
+		return 0;
+	clear(&source, sizeof(source));
+	const uint8_t *server = dhcp->server;
+	if (!is_address(server)) {
+		server = option(dhcp, size, DHCP_SERVER, &length);
+		if (server == 0 || length != 4)
+			return 0;
+	}
+	copy_bytes(source.server, server, 4);
+
+	const char *file = dhcp->file;
+	uint32_t file_max = sizeof(dhcp->file), folder = 0;
+	if (file[0] == 0) {
+		file = (const char *)option(dhcp, size, DHCP_FILE, &length);
+		file_max = length;
+		if (file == 0)
+			return 0;
+	}
+	for (uint32_t i = 0; i < file_max && file[i] != 0; i++)
+		if (file[i] == '/' || file[i] == '\\')
+			folder = i + 1;
+	if (folder > NAME_MAX - sizeof(PXE_PAYLOAD_NAME))
+		return 0;
+	copy_bytes(source.name, file, folder);
+	copy_bytes(source.name + folder, PXE_PAYLOAD_NAME, sizeof(PXE_PAYLOAD_NAME));
+
+	/* On another subnet, through the router. The relay's address is not one. */
+	const uint8_t *mask = option(dhcp, size, DHCP_SUBNET_MASK, &mask_length);
+	const uint8_t *router = option(dhcp, size, DHCP_ROUTER, &router_length);
+	for (int i = 0; mask != 0 && router != 0 && mask_length == 4 && router_length >= 4 && i < 4; i++)
+		if ((dhcp->your[i] ^ source.server[i]) & mask[i])
+			copy_bytes(source.gateway, router, 4);
+	return 1;
+}
+
+/* With proxy DHCP the acknowledgement names the address server, so the boot server's own reply comes first;
+   QEMU's iPXE has none. The ROM may ignore our buffer and point at its own. */
+static void find_source(void)
+{
+	static const uint16_t types[] = {CACHED_REPLY, CACHED_DHCP_ACK};
+	static struct cached_info cached;
+	uint16_t status = 0;
+	for (int i = 0; i < 2; i++) {
+		cached = (struct cached_info){.type = types[i]};
+		status = pxe_call(PXE_GET_CACHED_INFO, &cached);
+		if (status == 0 && cached.size != 0 &&
+		    read_answer(far_pointer(cached.segment, cached.offset), cached.size))
+			return;
+	}
+	die(ERROR_PXE_ANSWER, (uint64_t)status);
+}
+
+static int stream_open(void)
+{
+	static struct tftp_open open;
+	clear(&stream, sizeof(stream));
+	open = source;
+	open.port = TFTP_PORT;
+	open.block_size = BLOCK_MAX;
+	stream.problem = "it is not there";
+	stream.status = pxe_call(PXE_TFTP_OPEN, &open);
+	return stream.status == 0;
+}
+
+static void stream_close(void)
+{
+	static uint16_t close;
+	close = 0;
+	pxe_call(PXE_TFTP_CLOSE, &close);
+}
+
+/* One packet into the bounce buffer. Which size was agreed upon may come back as nonsense, so the end is a
+   packet with nothing in it, or one that is shorter than the one before. */
+static int stream_fill(void)
+{
+	static struct tftp_read read;
+	uint32_t before = stream.filled;
+	stream.problem = "the file ended";
+	if (stream.is_last)
+		return 0;
+	read = (struct tftp_read){.size = 0, .segment = segment_of(bounce_buffer), .offset = 0};
+	read.size = BLOCK_MAX;
+	stream.problem = "the server stopped";
+	stream.status = pxe_call(PXE_TFTP_READ, &read);
+	if (stream.status != 0)
+		return 0;
+	stream.blocks_left_at = 0;
+	stream.filled = read.size;
+	stream.is_last = read.size == 0 || read.size < before || read.size < BLOCK_MIN;
+	stream.problem = "the file ended";
+	return read.size != 0 && read.size <= (uint32_t)(bounce_buffer_end - bounce_buffer);
+}
+
+static int stream_read(void *to, uint32_t size)
+{
+	uint8_t *p = to;
+	while (size > 0) {
+		if (stream.blocks_left_at == stream.filled && !stream_fill())
+			return 0;
+		uint32_t part = stream.filled - stream.blocks_left_at;
+		if (part > size)
+			part = size;
+		copy_bytes(p, bounce_buffer + stream.blocks_left_at, part);
+		stream.blocks_left_at += part;
+		stream.total += part;
+		p += part;
+		size -= part;
+	}
+	return 1;
+}
+
+/* As core's crc32c(), bit by bit. */
+static uint32_t crc32c_small(const uint8_t *data, uint32_t size)
+{
+	uint32_t crc = UINT32_MAX;
+	for (; size > 0; size--) {
+		crc ^= *data++;
+		for (int bit = 0; bit < 8; bit++)
+			crc = (crc >> 1) ^ (crc & 1 ? 0x82f63b78u : 0);
+	}
+	return ~crc;
+}
+
+static _Noreturn void die_of(const char *sentence)
+{
+	const uint8_t *s = source.server;
+	die(sentence, source.name, (uint64_t)s[0], (uint64_t)s[1], (uint64_t)s[2], (uint64_t)s[3]);
+}
+
+/* Where the payload goes, once its header is believed and there is memory. */
+static void place(struct machine *machine, struct pxe_payload *header)
+{
+	uint32_t crc = header->crc32c;
+	header->crc32c = 0;
+	if (header->magic != PXE_PAYLOAD_MAGIC || header->version != PXE_PAYLOAD_VERSION ||
+	    crc32c_small((const uint8_t *)header, sizeof(*header)) != crc ||
+	    header->kernel_stored > header->kernel_size || header->modules_stored > header->modules_size ||
+	    header->kernel_size + header->modules_size > FOUR_GIB || header->kernel % PAGE_SIZE != 0)
+		die_of(ERROR_PXE_PAYLOAD);
+	machine->kernel = header->kernel;
+	machine->kernel_size = header->kernel_size;
+	machine->modules =
+		(header->kernel + header->kernel_size + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+	machine->modules_size = header->modules_size;
+	uint64_t needed = machine->modules + machine->modules_size - machine->kernel;
+	uint64_t usable = memory_usable_from(machine, machine->kernel);
+	if (machine->kernel < (uintptr_t)legacy_end || usable < needed)
+		die(ERROR_PAYLOAD_PLACE, needed / 1024, machine->kernel, usable / 1024);
+}
+
+static int fetch(struct machine *machine)
+{
+	static struct pxe_payload header;
+	static uint8_t rest[PAGE_SIZE - sizeof(header)];
+	if (!stream_open())
+		return 0;
+	if (!stream_read(&header, sizeof(header)) || !stream_read(rest, sizeof(rest)))
+		return 0;
+	place(machine, &header);
+	uint8_t *kernel = fixed((uint32_t)machine->kernel), *modules = fixed((uint32_t)machine->modules);
+	if (!stream_read(kernel, (uint32_t)header.kernel_stored) ||
+	    !stream_read(modules, (uint32_t)header.modules_stored))
+		return 0;
+	clear(kernel + header.kernel_stored, (uint32_t)(machine->kernel_size - header.kernel_stored));
+	clear(modules + header.modules_stored, (uint32_t)(machine->modules_size - header.modules_stored));
+	return 1;
+}
+
+/* The card must not go on writing to memory when the kernel runs. In pxelinux's order; what a ROM answers
+   does not matter. */
+static void shut_down(void)
+{
+	static const uint8_t services[] = {PXE_UNDI_SHUTDOWN, PXE_UNLOAD_STACK, PXE_STOP_UNDI};
+	static uint16_t parameters[8];
+	for (uint32_t i = 0; i < sizeof(services); i++) {
+		clear(parameters, sizeof(parameters));
+		pxe_call(services[i], parameters);
+	}
+}
+
+void payload_load(struct machine *machine)
+{
+	machine->boot_device_type = TWINBOOT_BOOT_DEVICE_UNKNOWN;
+	machine->boot_drive = 0;
+	find_services();
+	find_source();
+	for (int tries = 0; !fetch(machine);) {
+		stream_close();
+		if (++tries == FETCH_TRIES)
+			die(ERROR_PXE_FETCH, source.name, (uint64_t)source.server[0],
+			    (uint64_t)source.server[1], (uint64_t)source.server[2],
+			    (uint64_t)source.server[3], stream.problem, stream.total / 1024,
+			    (uint64_t)stream.status, (uint64_t)FETCH_TRIES);
+	}
+	stream_close();
+	shut_down();
+}
+
+/* Back to the ROM, once the sentence had its time on the screen. */
+void door_leave(void)
+{
+	const uint32_t seconds = 10;
+	for (uint32_t i = 0; i < seconds; i++) {
+		struct bios_registers r = {
+			.eax = WAIT_MICROSECONDS, .ecx = 1000000 >> 16, .edx = 1000000 & 0xffff};
+		bios_call(BIOS_WAIT, &r);
+	}
+	struct bios_registers none = {0};
+	handler_call((uint32_t)(uintptr_t)pxe_leave, &none);
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The beginning of twinboot.0, where a network boot ROM loads and calls it (Intel, Preboot Execution Environment 2.1,
+ * 4.4.5): keeps what is needed to call the ROM and to go back to it, and enters the loader that follows.
+ */
+	.code16
+	.section .boot, "ax", @progbits
+	.globl boot_sector
+boot_sector:
+	ljmp	$0, $1f /* 07C0:0000 is as good */
+1:	pushfw
+	pushaw
+	pushw	%ds
+	pushw	%es
+	mov	%sp, %bp
+	mov	26(%bp), %eax /* under the return address: !PXE's address; of it, pxe.c believes the checksum */
+	xor	%dx, %dx
+	mov	%dx, %ds
+	mov	%eax, pxe_on_stack
+	mov	%bx, pxenv_at_entry
+	mov	%es, pxenv_at_entry + 2
+	mov	%sp, rom_stack
+	mov	%ss, rom_stack + 2
+	jmp	loader_entry
+
+/* What handler_call() calls: the ROM's own entry point, with the parameters where both of its kinds want them, on the
+   stack (!PXE) and in registers (PXENV+). Interrupts are on: the ROM waits for its clock. */
+	.globl pxe_handler
+pxe_handler:
+	sti
+	push	%es
+	push	%di
+	push	%bx
+	lcall	*%cs:pxe_entry
+	add	$6, %sp
+	iretw
+
+/* handler_call() comes here to give the machine back: to the ROM, which tries the next boot device. */
+	.globl pxe_leave
+pxe_leave:
+	cli
+	lss	%cs:rom_stack, %sp
+	popw	%es
+	popw	%ds
+	popaw
+	popfw
+	mov	$1, %ax /* PXENV_EXIT_FAILURE */
+	lretw
+
+	.balign 4
+	.globl pxe_on_stack, pxenv_at_entry, pxe_entry
+pxe_on_stack:	.long	0
+pxenv_at_entry:	.long	0
+pxe_entry:	.long	0
+rom_stack:	.long	0
+
+	.section .note.GNU-stack, "", @progbits
