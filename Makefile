@@ -275,6 +275,8 @@ debug-bios: $(IMAGE) ## QEMU stopped before the BIOS' first instruction; prints 
 debug-uefi: $(IMAGE) ## the same for UEFI
 	@$(QEMU) debug --firmware uefi --image $(IMAGE) --kernel $(KERNEL) --loader $(OUT)/efi.so
 
+include bench/bench.mk
+
 # ---- Tests ---------------------------------------------------------------------------------------------------------
 
 # The first comment of a unit test or fuzzer names the sources it links.

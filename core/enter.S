@@ -180,6 +180,8 @@ window_ap:
 	jnz	10b
 	jmp	stopped /* not in the list: nobody waits for it */
 11:	mov	CPU_STACK(%r12), %rsp
+	test	%rsp, %rsp
+	jz	stopped /* given up already: it has no stack any more */
 	sub	$8, %rsp
 	lea	park(%rip), %r11
 	jmp	settle

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A boot costs what the firmware's own reading costs, and little more: counted in instructions, so that it does not
+matter what else this machine does. docs/performance.md has the method, `make bench` the whole picture."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from lab import ROOT
+
+sys.path.insert(0, str(ROOT / "bench"))
+
+import measure  # noqa: E402
+from measure import COUNTED, Count, judge_bios, judge_uefi, judge_uefi_whole, lowest, run  # noqa: E402
+from qemu import Machine  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    directory = tmp_path_factory.mktemp("speed")
+    yield directory
+    measure.remove(directory)
+
+
+def bios_cost_is_near_the_floor(out: Path, mib: int, machine: Machine = COUNTED) -> None:
+    alone = lowest(out, "alone", "bios", 0, machine)
+    floor, ours = (lowest(out, contender, "bios", mib, machine) for contender in ("floor", "twinboot"))
+    verdict = judge_bios(alone, floor, ours)
+    assert verdict.holds, f"{verdict}\n{ours.transcript}"
+
+
+def test_bios_boot_of_16_mib_costs_little_more_than_reading_it(out: Path) -> None:
+    bios_cost_is_near_the_floor(out, 16)
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("mib", [1, 64, 256])
+def test_bios_boot_of_other_sizes(out: Path, mib: int) -> None:
+    bios_cost_is_near_the_floor(out, mib)
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("disk", ["virtio-blk", "nvme", "usb"])
+def test_bios_boot_from_other_disks(out: Path, disk: str) -> None:
+    bios_cost_is_near_the_floor(out, 16, replace(COUNTED, disk=disk))
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("mib", [1, 16])
+def test_uefi_boot(out: Path, mib: int) -> None:
+    floor, ours = (run(out, contender, "uefi", mib) for contender in ("floor", "twinboot"))
+    for verdict in (judge_uefi(floor, ours), judge_uefi_whole(floor.total, ours.total, mib)):
+        assert verdict.holds, f"{verdict}\n{ours.transcript}"
+
+
+@pytest.mark.all
+def test_a_processor_without_crc32_checks_by_table(out: Path) -> None:
+    """8 bytes a step: under 5 million instructions for a MiB."""
+    machine = replace(COUNTED, cpu="qemu64")
+    with_instruction, without = (lowest(out, "twinboot", "bios", 16, m) for m in (COUNTED, machine))
+    assert without.total - with_instruction.total < 16 * 5
+
+
+def per_mib(small: Count, large: Count) -> float:
+    return (large.total - small.total) / (large.mib - small.mib)
+
+
+@pytest.mark.all
+def test_cost_per_mib_stays_flat_up_to_1_gib(out: Path) -> None:
+    machine = replace(COUNTED, memory="4G")
+    counts = [lowest(out, "twinboot", "bios", mib, machine) for mib in (16, 64, 256, 1024)]
+    rates = [per_mib(small, large) for small, large in zip(counts, counts[1:])]
+    assert max(rates) < 1.2 * min(rates), rates
+
+
+@pytest.mark.all
+def test_cost_does_not_grow_with_memory(out: Path) -> None:
+    """64 GiB, of which the guest touches little and this machine needs to have no more."""
+    memory = ("-object", "memory-backend-ram,id=ram,size=64G,reserve=off", "-machine", "memory-backend=ram")
+    large = replace(COUNTED, memory="64G", extra=memory)
+    costs = [lowest(out, "twinboot", "bios", 1, machine).from_loader for machine in (COUNTED, large)]
+    assert costs[1] - costs[0] < 1, f"million instructions with 1 GiB and with 64 GiB: {costs}"
+
+
+@pytest.mark.all
+def test_64_cpus_are_started_together(out: Path) -> None:
+    """Under icount CPUs run one after the other, and QEMU takes its time for each, for the BIOS' start as for ours
+    (about 12 million each time). What is shown: all come, and what each adds is no wait of 10 ms of its own."""
+    few, many = (run(out, "twinboot-cpus", "bios", 1, replace(COUNTED, cpus=cpus)) for cpus in (4, 64))
+    assert (few.stamps["parked"], many.stamps["parked"]) == (3, 63)
+    bios = (many.stamps["loader_entry"] - few.stamps["loader_entry"]) / 60 / 1e6
+    ours = (many.from_loader - few.from_loader) / 60
+    assert ours < 2 * bios + 5, f"million instructions for each CPU: the BIOS {bios:.1f}, twinboot {ours:.1f}"
