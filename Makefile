@@ -62,6 +62,8 @@ CORE_FLAGS = $(BARE_FLAGS) $(CORE_OPTIMISE) -fpie -fvisibility=hidden -mno-red-z
 LEGACY_FLAGS = $(BARE_FLAGS) -Os -m32 -march=i386 -fno-pic -fno-pie -mgeneral-regs-only -fno-dwarf2-cfi-asm -Wa,--64 -include legacy/code32.h
 EFI_FLAGS = $(BARE_FLAGS) -Os -fpic -fvisibility=hidden -fshort-wchar -mno-red-zone -mgeneral-regs-only \
 	-DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+IA32_FLAGS = $(BARE_FLAGS) -Os -m32 -march=i686 -fpie -fvisibility=hidden -fshort-wchar -mgeneral-regs-only \
+	-isystem /usr/include/efi -isystem /usr/include/efi/ia32
 KERNEL_FLAGS = $(BARE_FLAGS) -O2 -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
 
 # Front doors share these with each other; they are compiled for both worlds.
@@ -129,7 +131,7 @@ $(OUT)/core.o: $(CORE_OBJECTS) linker/core.ld
 $(OUT)/embed: $(EMBED_OBJECTS)
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
-$(OUT)/finish: $(OUT)/host/efi/finish.c.o
+$(OUT)/finish: $(OUT)/host/efi/finish.c.o $(OUT)/host/core/crc32c.c.o
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
 IMAGE_OBJECTS := $(call objects,host,$(filter-out images/compose.c images/inspect.c images/netboot.c,$(wildcard images/*.c)) core/crc32c.c)
@@ -235,10 +237,23 @@ $(OUT)/BOOTX64.EFI: $(OUT)/efi.so $(OUT)/finish
 		--subsystem=10 --section-alignment 4096 --file-alignment 4096 $< $@.unfinished
 	@$(OUT)/finish $@.unfinished $@
 
+# For 32-bit UEFI: says that it is the wrong one.
+$(OUT)/ia32/%.o: % | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(call say,CC ia32,$<)$(CC) $(IA32_FLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/ia32.elf: $(OUT)/ia32/efi/ia32/main.c.o linker/efi-ia32.ld
+	$(call say,LD,$@)$(LD) -m elf_i386 -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none \
+		-T linker/efi-ia32.ld -o $@ $(filter %.o,$^)
+
+$(OUT)/BOOTIA32.EFI: $(OUT)/ia32.elf
+	$(call say,OBJCOPY,$@)$(OBJCOPY) -S -j .text -j .rodata -j .reloc --target efi-app-ia32 \
+		--subsystem=10 --section-alignment 4096 --file-alignment 4096 $< $@
+
 # ---- The image -----------------------------------------------------------------------------------------------------
 
-$(IMAGE): $(OUT)/legacy.bin $(OUT)/BOOTX64.EFI $(OUT)/compose $(OUT)/LAYOUT.value images/image.sh
-	$(call say,IMAGE,$@)$(LAYOUT) images/image.sh $@ $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/compose
+$(IMAGE): $(OUT)/legacy.bin $(OUT)/BOOTX64.EFI $(OUT)/BOOTIA32.EFI $(OUT)/compose $(OUT)/LAYOUT.value images/image.sh
+	$(call say,IMAGE,$@)$(LAYOUT) images/image.sh $@ $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/compose $(OUT)/BOOTIA32.EFI
 
 $(OUT)/twinboot.0: $(OUT)/pxe.elf
 	$(call say,OBJCOPY,$@)$(OBJCOPY) -O binary -j .boot -j .loader $< $@

@@ -28,21 +28,27 @@
 	"TB08: not enough memory: the payload needs %u KiB of free memory from address %x on, and the " \
 	"memory map has %u KiB free there; give the machine more memory"
 #define ERROR_FILE_REPLACED \
-	"TB09: BOOTX64.EFI on the stick was replaced after the image was made (first cluster %u and %u bytes, but " \
+	"TB09: BOOTX64.EFI on the stick was replaced after the image was made (first cluster %u and %u " \
+	"bytes, but " \
 	"the image was made for %u and %u); write a new image, or make it with SEPARATE_PAYLOAD=1"
 #define ERROR_SECTOR_SIZE \
-	"TB10: BIOS drive %x reads sectors of %u bytes; twinboot knows 512, 1024, 2048 and 4096: attach the " \
+	"TB10: BIOS drive %x reads sectors of %u bytes; twinboot knows 512, 1024, 2048 and 4096: attach " \
+	"the " \
 	"image to another controller"
 #define ERROR_NO_PXE \
-	"TB11: no PXE services are to be found; start this program from a network boot ROM (PXE 2.1) or iPXE"
+	"TB11: no PXE services are to be found; start this program from a network boot ROM (PXE 2.1) or " \
+	"iPXE"
 #define ERROR_PXE_ANSWER \
-	"TB12: the network boot ROM tells of no server and file that it booted from (status %x); let the DHCP " \
+	"TB12: the network boot ROM tells of no server and file that it booted from (status %x); let the " \
+	"DHCP " \
 	"server name both in one answer"
 #define ERROR_PXE_FETCH \
-	"TB13: cannot fetch %s from %u.%u.%u.%u by TFTP: %s after %u KiB (status %x), tried %u times; see that the " \
+	"TB13: cannot fetch %s from %u.%u.%u.%u by TFTP: %s after %u KiB (status %x), tried %u times; see " \
+	"that the " \
 	"server runs and has the file beside twinboot.0"
 #define ERROR_PXE_PAYLOAD \
-	"TB14: %s from %u.%u.%u.%u is not a payload that this twinboot.0 knows, or is damaged; copy both files " \
+	"TB14: %s from %u.%u.%u.%u is not a payload that this twinboot.0 knows, or is damaged; copy both " \
+	"files " \
 	"anew, from one build"
 
 /* core/: both firmwares */
@@ -83,5 +89,12 @@
 #define ERROR_EFI_EXIT \
 	"TB42: the firmware does not let go: ExitBootServices failed %u times (status %x); update the " \
 	"firmware"
+#define ERROR_EFI_SELF \
+	"TB43: the loader itself is damaged in %s (checksum %x, should be %x); write the image again"
+
+/* efi/ia32.c: what it says on a machine whose UEFI is 32-bit. It has no text_format(). */
+#define ERROR_EFI_32BIT \
+	"TB44: this machine's UEFI is 32-bit, and twinboot needs a 64-bit one; boot the same image through " \
+	"legacy BIOS (CSM), if the set-up offers it"
 
 #endif

@@ -91,9 +91,16 @@ static void note_mtrrs(struct start *start)
 	note_msr(start, MSR_MTRR_DEFAULT);
 }
 
+/* The window's code lies in the low page too, behind that page's own: the front door has made sure that code
+   can run there (on UEFI it is of type EfiLoaderCode, which the arena is not). */
+static uint64_t window_offset(void)
+{
+	return ((uint64_t)(low_end - low_code) + 15) & ~UINT64_C(15);
+}
+
 static uint64_t window_address(const uint8_t *symbol)
 {
-	return WINDOW_CODE + (uint64_t)(symbol - window_code);
+	return WINDOW_CODE + window_offset() + (uint64_t)(symbol - window_code);
 }
 
 static uint32_t low_address(const struct boot *boot, const uint8_t *symbol)
@@ -105,9 +112,9 @@ static uint32_t low_address(const struct boot *boot, const uint8_t *symbol)
    a page from the arena does for the boot CPU. */
 static void build_low_page(struct boot *boot, uint64_t bridge)
 {
-	uint8_t *page = boot->low_page != 0 ? at(boot->low_page) : memory_take(&boot->memory, PAGE_SIZE);
-	boot->low_page = (uintptr_t)page;
+	uint8_t *page = at(boot->low_page);
 	memcpy(page, low_code, (size_t)(low_end - low_code));
+	memcpy(page + window_offset(), window_code, (size_t)(window_end - window_code));
 	struct low_fields *fields = (struct low_fields *)(page + (low_fields - low_code));
 	*fields = (struct low_fields){
 		.gdt_limit = sizeof(fields->gdt) - 1,
@@ -137,9 +144,9 @@ static void map_one_to_one(struct paging *paging, uint64_t address, uint64_t siz
 
 void window_build(struct boot *boot)
 {
-	uint8_t *code = memory_take(&boot->memory, PAGE_SIZE);
+	if (boot->low_page == 0)
+		boot->low_page = (uintptr_t)memory_take(&boot->memory, PAGE_SIZE);
 	struct start *start = memory_take(&boot->memory, PAGE_SIZE);
-	memcpy(code, window_code, (size_t)(window_end - window_code));
 	boot->start = start;
 	uint32_t stacks = boot->cpu_count > 0 ? boot->cpu_count : 1;
 	boot->cpus = memory_take(&boot->memory, stacks * sizeof(*boot->cpus));
@@ -151,7 +158,7 @@ void window_build(struct boot *boot)
 		paging_map(&boot->paging, stack_top(boot, i) - boot->stack_size, stack, boot->stack_size,
 			   MAP_WRITE);
 	}
-	paging_map(&boot->paging, WINDOW_CODE, (uintptr_t)code, PAGE_SIZE, MAP_EXECUTE);
+	paging_map(&boot->paging, WINDOW_CODE, boot->low_page, PAGE_SIZE, MAP_EXECUTE);
 	paging_map(&boot->paging, WINDOW_DATA, (uintptr_t)start, PAGE_SIZE, MAP_WRITE);
 
 	/* The bridge has as many levels as the final tables; where the firmware's have not, the way to it
@@ -159,7 +166,7 @@ void window_build(struct boot *boot)
 	struct paging bridge = boot->paging, exit = boot->paging;
 	uint32_t levels_now = read_cr4() & CR4_LA57 ? 5 : 4;
 	bridge.root = new_root(boot);
-	paging_map(&bridge, WINDOW_CODE, (uintptr_t)code, PAGE_SIZE, MAP_EXECUTE);
+	paging_map(&bridge, WINDOW_CODE, boot->low_page, PAGE_SIZE, MAP_EXECUTE);
 	paging_map(&bridge, WINDOW_DATA, (uintptr_t)start, PAGE_SIZE, 0);
 	build_low_page(boot, (uintptr_t)bridge.root);
 	map_one_to_one(&bridge, boot->low_page, PAGE_SIZE);
@@ -195,5 +202,7 @@ void window_leave(struct boot *boot)
 	if (boot->cpu.pat)
 		wrmsr(MSR_PAT, KERNEL_PAT);
 	uint32_t cr4 = KERNEL_CR4 | (read_cr4() & CR4_LA57);
-	enter_kernel(boot->leave_cr3, kernel_efer(boot), boot->leave_to, cr4);
+	/* LMA stays as it is: some AMD processors fault where it is written otherwise. */
+	uint32_t efer = kernel_efer(boot) | (uint32_t)(rdmsr(MSR_EFER) & EFER_LMA);
+	enter_kernel(boot->leave_cr3, efer, boot->leave_to, cr4);
 }

@@ -5,15 +5,20 @@
  *   - sets NX_COMPAT: the image never executes data nor writes to code
  *   - cuts trailing zeros off each section's raw data; firmware fills up to VirtualSize (a large .bss needs
  * no file)
+ *   - writes the checksums that self.c compares (self.h)
  *   - makes the sizes of .reloc and of its directory agree, for shim
  *   - refuses an image that strict firmware or signing would refuse
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "../core/crc32c.h"
+#include "self.h"
 
 #define MZ_PE_OFFSET    0x3c
 #define MACHINE_AMD64   0x8664
@@ -95,6 +100,49 @@ static uint32_t without_trailing_zeros(const uint8_t *bytes, uint32_t size)
 	return size;
 }
 
+/* The section as firmware loads it: raw data, zeros up to its size. The same bytes that are written below. */
+static uint32_t loaded_crc32c(const uint8_t *bytes, uint32_t stored, uint32_t size)
+{
+	static const uint8_t zeros[PAGE];
+	uint32_t crc = crc32c(0, bytes, stored);
+	for (uint32_t left = size - stored; left > 0;) {
+		uint32_t part = left < PAGE ? left : PAGE;
+		crc = crc32c(crc, zeros, part);
+		left -= part;
+	}
+	return crc;
+}
+
+static struct self *find_self(uint8_t *in, size_t size)
+{
+	struct self *found = NULL;
+	for (size_t i = PAGE; i + sizeof(*found) <= size; i += 4)
+		if (found == NULL && memcmp(in + i, SELF_MAGIC, sizeof(found->magic)) == 0)
+			found = (struct self *)(in + i);
+	return found;
+}
+
+/* `self` is part of .rodata, and still zeros while that is summed up. */
+static void fill_self(struct self *self, const uint8_t *in, const struct section_header *sections, int count)
+{
+	static const char *const names[SELF_SECTIONS] = SELF_NAMES;
+	struct self filled = {.magic = SELF_MAGIC};
+	memset(self, 0, sizeof(*self));
+	for (int n = 0; n < SELF_SECTIONS; n++) {
+		const struct section_header *s = sections;
+		while (s < sections + count && strncmp(s->name, names[n], sizeof(s->name)) != 0)
+			s++;
+		if (s == sections + count)
+			die(names[n], "there is no such section");
+		uint32_t held = s->raw_size < s->virtual_size ? s->raw_size : s->virtual_size;
+		filled.sections[n].address = s->address;
+		filled.sections[n].size = s->virtual_size;
+		filled.sections[n].crc32c = loaded_crc32c(in + s->raw_offset, held, s->virtual_size);
+	}
+	filled.crc32c = crc32c(0, &filled, offsetof(struct self, crc32c));
+	*self = filled;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 3)
@@ -115,6 +163,14 @@ int main(int argc, char **argv)
 	    optional->file_alignment != PAGE)
 		die(argv[1], "not a PE32+ image for x86-64 with 4096-byte alignment");
 
+	for (int i = 0; i < coff->sections; i++)
+		if (sections[i].raw_offset > size || sections[i].raw_size > size - sections[i].raw_offset)
+			die(argv[1], "a section lies outside of the file");
+	struct self *self = find_self(in, size);
+	if (self == NULL)
+		die(argv[1], "no place for the loader's own checksums: efi/self.c is missing");
+	fill_self(self, in, sections, coff->sections);
+
 	FILE *out = fopen(argv[2], "wb");
 	if (out == NULL)
 		die(argv[2], strerror(errno));
@@ -122,8 +178,6 @@ int main(int argc, char **argv)
 	uint32_t next_address = PAGE, next_offset = PAGE;
 	for (int i = 0; i < coff->sections; i++) {
 		struct section_header *s = &sections[i];
-		if (s->raw_offset > size || s->raw_size > size - s->raw_offset)
-			die(argv[1], "a section lies outside of the file");
 		if (s->address != next_address)
 			die(argv[1], "a gap between sections: every section of linker/efi.ld must be copied");
 		if ((s->characteristics & SECTION_EXECUTE) && (s->characteristics & SECTION_WRITE))

@@ -20,6 +20,13 @@ static inline void *at(uint64_t physical)
 	return (void *)(uintptr_t)physical; /* NOLINT(performance-no-int-to-ptr) */
 }
 
+/* self.c: 0 if what the firmware has loaded is not what the build made; `damage` then says where. */
+struct self_damage {
+	const char *section;
+	uint32_t found, expected;
+};
+int self_check(struct self_damage *damage);
+
 /* memory.c: each returns 0 with machine->error set if it fails. */
 int memory_buffers_allocate(struct machine *machine); /* for the map, regions and scratch */
 int memory_map_read(struct machine *machine, UINTN *key);

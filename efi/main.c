@@ -53,7 +53,10 @@ static EFI_STATUS give_up(const struct machine *machine)
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 {
 	static struct machine machine;
-	machine = (struct machine){.tsc_entry = __builtin_ia32_rdtsc()};
+	uint64_t tsc_entry = __builtin_ia32_rdtsc();
+	struct self_damage damage;
+	int is_whole = self_check(&damage); /* before the first byte of .data changes */
+	machine = (struct machine){.tsc_entry = tsc_entry};
 	machine.tsc_payload_ready = machine.tsc_entry; /* the firmware has loaded it with us */
 	st = system_table;
 	bs = st->BootServices;
@@ -61,6 +64,11 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 
 	machine.firmware_type = TWINBOOT_FIRMWARE_UEFI;
 	machine.serial = (uint32_t)serial_exists();
+	if (!is_whole) {
+		fail(&machine, ERROR_EFI_SELF, damage.section, (uint64_t)damage.found,
+		     (uint64_t)damage.expected);
+		return give_up(&machine);
+	}
 	machine.mapped_limit = UINT64_MAX;
 	machine.kernel = (uintptr_t)_kernel_start_addr;
 	machine.kernel_size = (uint64_t)(_kernel_end_addr - _kernel_start_addr);
@@ -82,7 +90,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 	bs->SetWatchdogTimer(0, 0, 0, NULL); /* a Lenovo's fired nine seconds later */
 	network_stop();
 	if (!exit_boot_services(&machine, image))
-		core_halt(&machine, machine.error); /* the firmware is half gone: nothing else may be called */
+		core_halt(&machine,
+			  machine.error); /* the firmware is half gone: nothing else may be called */
 	__asm__ volatile("cli");
 	if (machine.serial)
 		serial_start();

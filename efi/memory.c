@@ -40,15 +40,21 @@ static struct {
 	UINTN size; /* bytes of the buffer */
 } map;
 
-static EFI_STATUS allocate(EFI_ALLOCATE_TYPE how, uint64_t size, EFI_PHYSICAL_ADDRESS *base)
+static EFI_STATUS allocate_as(EFI_MEMORY_TYPE type, EFI_ALLOCATE_TYPE how, uint64_t size,
+			      EFI_PHYSICAL_ADDRESS *base)
 {
 	UINTN pages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
-	EFI_STATUS status = bs->AllocatePages(how, EfiLoaderData, pages, base);
+	EFI_STATUS status = bs->AllocatePages(how, type, pages, base);
 	if (!EFI_ERROR(status)) {
 		allocations[allocation_count].base = *base;
 		allocations[allocation_count++].pages = pages;
 	}
 	return status;
+}
+
+static EFI_STATUS allocate(EFI_ALLOCATE_TYPE how, uint64_t size, EFI_PHYSICAL_ADDRESS *base)
+{
+	return allocate_as(EfiLoaderData, how, size, base);
 }
 
 void memory_give_back(void)
@@ -186,9 +192,15 @@ int memory_for_core(struct machine *machine)
 	if (EFI_ERROR(status))
 		return fail(machine, ERROR_OUT_OF_MEMORY, machine->arena_needed / 1024);
 	machine->arena = base;
-	/* Without a low page there is one CPU. */
+	/* The one page of code that core writes, and runs once the firmware is gone. The other CPUs can start
+	   only below 1 MiB; without a page there the boot CPU is alone, and runs it elsewhere. */
 	base = ONE_MIB - 1;
-	if (!EFI_ERROR(allocate(AllocateMaxAddress, PAGE_SIZE, &base)))
+	status = allocate_as(EfiLoaderCode, AllocateMaxAddress, PAGE_SIZE, &base);
+	if (EFI_ERROR(status)) {
+		base = FOUR_GIB - 1;
+		status = allocate_as(EfiLoaderCode, AllocateMaxAddress, PAGE_SIZE, &base);
+	}
+	if (!EFI_ERROR(status))
 		machine->low_page = base;
 	/* A kernel that does not find its place will be mapped where it lies. */
 	base = machine->place_wanted;

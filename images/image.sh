@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# image.sh IMAGE BOOTX64.EFI LEGACY.BIN COMPOSE
+# image.sh IMAGE BOOTX64.EFI LEGACY.BIN COMPOSE BOOTIA32.EFI
 #
-# Makes the image: a FAT file system with EFI/BOOT/BOOTX64.EFI in it, and around it what COMPOSE adds. No root, no loop
+# Makes the image: a FAT file system with EFI/BOOT/BOOTX64.EFI in it (and what 32-bit UEFI starts), and around it what COMPOSE adds. No root, no loop
 # device; the same bytes every time. From the environment, see docs/images.md: TABLE=gpt, SMALL=1, SEPARATE_PAYLOAD=1,
 # SECTOR=4096.
 set -eu
-image=$1 efi=$2 legacy=$3 compose=$4
+image=$1 efi=$2 legacy=$3 compose=$4 ia32=$5
 table=${TABLE:-mbr} small=${SMALL:-} separate=${SEPARATE_PAYLOAD:-} sector=${SECTOR:-512}
 
 fail() {
@@ -19,7 +19,7 @@ case $table in mbr | gpt) ;; *) fail "TABLE=$table: there are mbr and gpt" ;; es
 case $sector in 512 | 4096) ;; *) fail "SECTOR=$sector: disks have sectors of 512 or 4096 bytes" ;; esac
 
 export MTOOLS_SKIP_CHECK=1 MTOOLSRC=/dev/null SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-0}" TZ=UTC
-mib=1048576 efi_size=$(wc -c <"$efi")
+mib=1048576 efi_size=$(wc -c <"$efi") ia32_size=$(wc -c <"$ia32")
 id=$(sha256sum <"$efi" | cut -c1-32)
 [ "$efi_size" -lt 4294967296 ] || fail "$efi has $efi_size bytes, and FAT files end at 4 GiB; use a smaller kernel or fewer modules"
 
@@ -35,7 +35,7 @@ fi
 # The file system, in sectors. FAT32 begins at 65525 clusters (EDK2 refuses fewer); with clusters of one sector that is
 # 34 MiB, mostly holes. Some clusters more for directories. FAT16 ends, and FAT12 too, where the next begins: tools
 # differ by a few clusters about the border, so keep away from it.
-efi_sectors=$(( (efi_size + sector - 1) / sector ))
+efi_sectors=$(( (efi_size + sector - 1) / sector + (ia32_size + sector - 1) / sector ))
 cluster=1 root=0 reserved=32
 if [ -z "$small" ]; then
 	kind=-F entries='' bits=32 clusters=$(( efi_sectors + 16 ))
@@ -44,7 +44,7 @@ if [ -z "$small" ]; then
 else
 	root=$(( 16 * 512 / sector ))
 	kind='' entries="-r $root" reserved=1 directories=2 # root: 256 entries
-	while clusters=$(( (efi_sectors + cluster - 1) / cluster + 4 )) && [ $clusters -gt 65500 ]; do
+	while clusters=$(( (efi_sectors + cluster - 1) / cluster + 5 )) && [ $clusters -gt 65500 ]; do
 		cluster=$(( cluster * 2 ))
 	done
 	[ $(( cluster * sector )) -le 32768 ] ||
@@ -78,6 +78,7 @@ mformat -i "$dos" $kind -S $code -c $cluster -R $reserved -L $fat $entries -T $s
 	-H $(( esp / sector )) -N "$(echo "$id" | cut -c1-8)" -v TWINBOOT ::
 mmd -i "$dos" ::EFI ::EFI/BOOT
 mcopy -i "$dos" "$efi" ::EFI/BOOT/BOOTX64.EFI
+mcopy -i "$dos" "$ia32" ::EFI/BOOT/BOOTIA32.EFI # behind the other, which must begin where it does
 set -- --sector "$sector" --loader "$loader" --esp "$esp" --esp-size "$esp_size" --id "$id"
 [ "$table" = mbr ] || set -- "$@" --gpt
 [ $copy = 0 ] || set -- "$@" --copy $copy

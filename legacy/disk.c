@@ -182,22 +182,19 @@ static void check_file(const struct load_table *table, uint32_t drive, uint32_t 
 void payload_load(struct machine *machine)
 {
 	const struct load_table *table = checked_table();
-	machine->kernel = (uintptr_t)_kernel_start_addr;
-	machine->kernel_size = (uintptr_t)_kernel_end_addr - (uintptr_t)_kernel_start_addr;
-	machine->modules = (uintptr_t)_modules_start_addr;
-	machine->modules_size = (uintptr_t)_modules_end_addr - (uintptr_t)_modules_start_addr;
+	uint32_t linked = (uintptr_t)_kernel_start_addr, modules = (uintptr_t)_modules_start_addr;
+	machine->kernel_size = (uintptr_t)_kernel_end_addr - linked;
+	machine->modules_size = (uintptr_t)_modules_end_addr - modules;
+	machine->kernel = memory_place(machine, linked, (uintptr_t)_modules_end_addr - linked);
+	machine->modules = machine->kernel + (modules - linked);
 
-	uint64_t needed = machine->modules + machine->modules_size - machine->kernel;
-	uint64_t usable = memory_usable_from(machine, machine->kernel);
-	if (usable < needed)
-		die(ERROR_PAYLOAD_PLACE, needed / 1024, machine->kernel, usable / 1024);
 	uint32_t drive = machine->boot_drive;
 	require_packets(drive);
 	uint32_t sector_shift = measure_sector(drive);
 	check_file(table, drive, sector_shift);
-	load_part(table, LOAD_KERNEL, drive, sector_shift, _kernel_start_addr,
+	load_part(table, LOAD_KERNEL, drive, sector_shift, fixed((uint32_t)machine->kernel),
 		  (uint32_t)machine->kernel_size);
-	load_part(table, LOAD_MODULES, drive, sector_shift, _modules_start_addr,
+	load_part(table, LOAD_MODULES, drive, sector_shift, fixed((uint32_t)machine->modules),
 		  (uint32_t)machine->modules_size);
 }
 

@@ -64,7 +64,8 @@ _Noreturn void die(const char *format, ...);
 int a20_enable(void);                          /* a20.c: 0 if it stays off */
 void memory_map_read(struct machine *machine); /* memory.c */
 uint32_t base_memory_kib(void);
-uint64_t memory_usable_from(const struct machine *machine, uint64_t base);
+uint64_t memory_place(const struct machine *machine, uint64_t linked,
+		      uint64_t size);       /* ends in die() if none */
 void payload_load(struct machine *machine); /* disk.c or, in twinboot.0, pxe.c */
 _Noreturn void door_leave(void);            /* the same: halts, or gives the machine back */
 void tables_find(struct machine *machine);  /* tables.c */

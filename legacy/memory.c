@@ -98,16 +98,23 @@ void memory_map_read(struct machine *machine)
 	reserve_ebda(machine);
 }
 
+/* A row that wraps goes on to the end of memory, as core takes it. */
+static uint64_t end_of(const struct twinboot_region *row)
+{
+	uint64_t end = row->base_phys + row->length;
+	return end >= row->base_phys ? end : UINT64_MAX;
+}
+
 /* Bytes from `base` on that are usable and in one piece, whatever the order of the rows and however they
    overlap. */
-uint64_t memory_usable_from(const struct machine *machine, uint64_t base)
+static uint64_t usable_from(const struct machine *machine, uint64_t base)
 {
 	const struct twinboot_region *rows = fixed((uint32_t)machine->regions);
 	uint64_t end = base;
 	for (int grown = 1; grown;) {
 		grown = 0;
 		for (uint32_t i = 0; i < machine->region_count; i++) {
-			uint64_t row_end = rows[i].base_phys + rows[i].length;
+			uint64_t row_end = end_of(&rows[i]);
 			if (rows[i].type == TWINBOOT_MEMORY_USABLE && rows[i].base_phys <= end &&
 			    row_end > end) {
 				end = row_end;
@@ -116,10 +123,35 @@ uint64_t memory_usable_from(const struct machine *machine, uint64_t base)
 		}
 	}
 	for (uint32_t i = 0; i < machine->region_count; i++) {
-		uint64_t row_end = rows[i].base_phys + rows[i].length;
+		uint64_t row_end = end_of(&rows[i]);
 		if (rows[i].type != TWINBOOT_MEMORY_USABLE && rows[i].length != 0 &&
 		    rows[i].base_phys < end && row_end > base)
 			end = rows[i].base_phys > base ? rows[i].base_phys : base;
 	}
 	return end - base;
+}
+
+/* The linked place, or, where the map has a hole there (an ISA card's at 15 MiB, say), the first that is as
+   good: equal modulo 2 MiB, so that large pages fit, and below 4 GiB, where core is mapped. */
+uint64_t memory_place(const struct machine *machine, uint64_t linked, uint64_t size)
+{
+	const uint64_t large_page = UINT64_C(1) << 21;
+	const struct twinboot_region *rows = fixed((uint32_t)machine->regions);
+	uint64_t usable = usable_from(machine, linked), best = FOUR_GIB;
+	if (usable >= size)
+		return linked;
+	for (uint32_t i = 0; i < machine->region_count; i++) {
+		uint64_t end = end_of(&rows[i]);
+		if (rows[i].type != TWINBOOT_MEMORY_USABLE || end <= linked || rows[i].base_phys >= FOUR_GIB)
+			continue;
+		uint64_t offset = linked & (large_page - 1);
+		uint64_t place = ((rows[i].base_phys - offset + large_page - 1) & ~(large_page - 1)) + offset;
+		/* A reserved stretch can lie inside of a usable one: on to what is behind it. */
+		for (; place < best && place < end && place + size <= FOUR_GIB; place += large_page)
+			if (usable_from(machine, place) >= size)
+				best = place;
+	}
+	if (best == FOUR_GIB)
+		die(ERROR_PAYLOAD_PLACE, size / 1024, linked, usable / 1024);
+	return best;
 }

@@ -342,17 +342,14 @@ static void place(struct machine *machine, struct pxe_payload *header)
 	if (header->magic != PXE_PAYLOAD_MAGIC || header->version != PXE_PAYLOAD_VERSION ||
 	    crc32c_small((const uint8_t *)header, sizeof(*header)) != crc ||
 	    header->kernel_stored > header->kernel_size || header->modules_stored > header->modules_size ||
-	    header->kernel_size + header->modules_size > FOUR_GIB || header->kernel % PAGE_SIZE != 0)
+	    header->kernel_size + header->modules_size > FOUR_GIB || header->kernel % PAGE_SIZE != 0 ||
+	    header->kernel < (uintptr_t)legacy_end)
 		die_of(ERROR_PXE_PAYLOAD);
-	machine->kernel = header->kernel;
 	machine->kernel_size = header->kernel_size;
-	machine->modules =
-		(header->kernel + header->kernel_size + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 	machine->modules_size = header->modules_size;
-	uint64_t needed = machine->modules + machine->modules_size - machine->kernel;
-	uint64_t usable = memory_usable_from(machine, machine->kernel);
-	if (machine->kernel < (uintptr_t)legacy_end || usable < needed)
-		die(ERROR_PAYLOAD_PLACE, needed / 1024, machine->kernel, usable / 1024);
+	uint64_t modules = (header->kernel_size + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+	machine->kernel = memory_place(machine, header->kernel, modules + header->modules_size);
+	machine->modules = machine->kernel + modules;
 }
 
 static int fetch(struct machine *machine)

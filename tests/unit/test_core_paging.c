@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* links: core/paging.c core/memory.c core/text.c */
 /* Page tables, read as a processor reads them (Intel SDM 3A 4.5), against a list of what was asked for. */
-#include "core_walk.h"
-
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
+#undef fail /* core has one too */
+#define REQUIRE assert_true
+#include "core_walk.h"
 
 #define ARENA_SIZE   (UINT64_C(128) << 20)
 #define REQUESTS_MAX 16u

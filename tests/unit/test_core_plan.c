@@ -6,6 +6,13 @@
  * says. Physical memory from 64 KiB to 1 GiB is the host's own at the same addresses; rows above it are only
  * names.
  */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#undef fail /* core has one too */
+#define REQUIRE assert_true
 #include "core_walk.h"
 
 #include "../../core/boot.c"

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Images that are damaged on purpose, with as many of their checksums put right as a test wants."""
+
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Callable
+
+from formats import Pe
+
+SECTOR = 512
+# legacy/load_table.h
+TABLE_MAGIC = b"TWINLOAD"
+TABLE_SIZE, TABLE_CRC, TABLE_ENTRY = 512, 12, 48
+SUM, WORDS = 0x1B0, 0x1B4  # in the boot sector
+# core/payload.h: struct payload_info
+INFO_MAGIC = b"TPAYLOAD"
+INFO_CRC, KERNEL_CRC = 12, 32
+NEEDS = 88
+NEED_CONTRACT, NEED_FLAGS, NEED_STACK = NEEDS, NEEDS + 4, NEEDS + 20
+
+_TABLE = [0] * 256
+for _byte in range(256):
+    _crc = _byte
+    for _ in range(8):
+        _crc = _crc >> 1 ^ (0x82F63B78 if _crc & 1 else 0)
+    _TABLE[_byte] = _crc
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bytes of the image, and the codes that may name damage there."""
+
+    name: str
+    start: int
+    size: int
+    codes: tuple[str, ...]
+
+
+class Image:
+    """A disk image in memory. Every change is made in place; `write` saves it."""
+
+    def __init__(self, path: Path, kernel: bytes) -> None:
+        """`kernel` is kernel.padded."""
+        self.data = bytearray(path.read_bytes())
+        stored = kernel.rstrip(b"\0")
+        self.kernel, self.kernel_size = self.data.find(stored), len(stored)
+        self.info = self._sector(INFO_MAGIC)
+        self.table = self._sector(TABLE_MAGIC)
+        assert self.kernel > 0, "the payload is not in the image as it is"
+        assert self.data.find(stored, self.kernel + 1) < 0, "the payload is on disk twice"
+
+    def _sector(self, magic: bytes) -> int:
+        """The first sector that begins so. (The loaders' code holds the magics too.)"""
+        for at in range(0, len(self.data), SECTOR):
+            if self.data[at : at + len(magic)] == magic:
+                return at
+        raise AssertionError(f"no sector begins with {magic!r}")
+
+    @cached_property
+    def efi(self) -> int:
+        """Where BOOTX64.EFI begins: the last MZ before the payload that heads a PE file for x86-64."""
+        at = min(self.kernel, self.info)
+        while (at := self.data.rfind(b"MZ", 0, at)) >= 0:
+            try:
+                if Pe(bytes(self.data[at : at + 4096])).machine == 0x8664:
+                    return at
+            except (ValueError, struct.error):
+                pass
+        raise ValueError("no PE file in front of the payload")
+
+    @property
+    def loader_size(self) -> int:
+        """Bytes of load table and loader, as the boot sector adds them up."""
+        return 4 * self.word(WORDS, "<H")
+
+    def word(self, at: int, kind: str = "<I") -> int:
+        return int(struct.unpack_from(kind, self.data, at)[0])
+
+    def put(self, at: int, value: int, kind: str = "<I") -> None:
+        struct.pack_into(kind, self.data, at, value)
+
+    def flip(self, at: int, bit: int = 0) -> None:
+        self.data[at] ^= 1 << bit
+
+    @property
+    def bios_ranges(self) -> list[Range]:
+        """What the BIOS boot reads behind the boot sector."""
+        info_size, modules_stored = self.word(self.info + 8), self.word(self.info + 48, "<Q")
+        return [
+            Range("load table", self.table, TABLE_SIZE, ("TB00",)),
+            Range("loader", self.table + TABLE_SIZE, self.loader_size - TABLE_SIZE, ("TB00",)),
+            *self.payload_ranges(info_size, modules_stored),
+        ]
+
+    def payload_ranges(self, info_size: int, modules_stored: int) -> list[Range]:
+        return [
+            Range("description", self.info, info_size, ("TB20",)),
+            Range("kernel", self.kernel, self.kernel_size, ("TB21",)),
+            Range("modules", self.info + info_size, modules_stored - info_size, ("TB22",)),
+        ]
+
+    @property
+    def efi_ranges(self) -> list[Range]:
+        """The sections of BOOTX64.EFI as far as firmware loads them."""
+        pe = Pe(bytes(self.data[self.efi : self.efi + 4096]))
+        own = [s for s in pe.sections if s.name not in (".modules", ".kernel")]
+        sections = [
+            Range(s.name, self.efi + s.raw_offset, min(s.raw_size, s.virtual_size), ("TB43",)) for s in own
+        ]
+        return [*sections, *self.bios_ranges[2:]]
+
+    def fix_table(self) -> None:
+        self.put(self.table + TABLE_CRC, 0)
+        self.put(self.table + TABLE_CRC, crc32c(self.data[self.table : self.table + TABLE_SIZE]))
+
+    def fix_sum(self) -> None:
+        words = struct.unpack_from(f"<{self.loader_size // 4}I", self.data, self.table)
+        self.put(SUM, sum(words) & 0xFFFFFFFF)
+
+    def fix_payload(self) -> None:
+        kernel = self.data[self.kernel : self.kernel + self.word(self.info + 24, "<Q")]
+        self.put(self.info + KERNEL_CRC, crc32c(kernel))
+        self.put(self.info + INFO_CRC, 0)
+        size = self.word(self.info + 8)
+        self.put(self.info + INFO_CRC, crc32c(self.data[self.info : self.info + size]))
+
+    def write(self, path: Path) -> Path:
+        path.write_bytes(self.data)
+        return path
+
+
+Damage = Callable[[Image], None]
+
+
+def needs(at: int, value: int) -> Damage:
+    """Another word in the kernel's needs, with right checksums."""
+
+    def change(image: Image) -> None:
+        image.put(image.info + at, value)
+        image.fix_payload()
+
+    return change

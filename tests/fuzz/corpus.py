@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Writes the inputs that each fuzzer starts from, to corpus/<fuzzer>/: one good input of each kind, in the format that
+the fuzzer itself documents. `python3 tests/fuzz/corpus.py` after such a format has changed."""
+
+import struct
+from pathlib import Path
+
+HERE = Path(__file__).parent / "corpus"
+USABLE, RESERVED, ACPI, NVS, BAD = 1, 9, 5, 6, 11
+PAGE = 4096
+
+
+def row(base: int, length: int, type_: int, odd: int = 0) -> bytes:
+    """fuzz_memory's packed_row; both numbers are shifted right as far as needed."""
+    shifts = [max(0, value.bit_length() - 32) for value in (base, length)]
+    return struct.pack("<IIBBBB", base >> shifts[0], length >> shifts[1], *shifts, type_, odd)
+
+
+def memory(*rows: bytes, limit: int = 0) -> bytes:
+    return struct.pack("<HHHB", 0x200, 16, limit, limit > 0) + b"".join(rows)
+
+
+PC = [
+    row(0, 0x9FC00, USABLE),
+    row(0x9FC00, 0x400, RESERVED),
+    row(0xF0000, 0x10000, RESERVED),
+    row(0x100000, 0x1FEDF000, USABLE),
+    row(0x1FFDF000, 0x21000, RESERVED),
+    row(0xB0000000, 0x10000000, RESERVED),
+    row(0x100000000, 0x100000000, USABLE),
+]
+
+
+def edid(width: int, height: int) -> bytes:
+    block = bytearray(128)
+    block[0:8] = b"\0\xff\xff\xff\xff\xff\xff\0"
+    block[54:62] = bytes([1, 0, width & 255, 0, width >> 8 << 4, height & 255, 0, height >> 8 << 4])
+    block[127] = 1  # odd: the fuzzer puts the sum right
+    return bytes(block)
+
+
+def modes(edid_block: bytes, wish: tuple[int, int, int], *sizes: tuple[int, int, int]) -> bytes:
+    list_ = b"".join(struct.pack("<4I", *size, number) for number, size in enumerate(sizes))
+    return edid_block + struct.pack("<HHBB", *wish, 0) + struct.pack("<4I", *sizes[0], 0) + list_
+
+
+def elf(tag: int, table: bytes) -> bytes:
+    """A static PIE of two pages behind a page of headers; its dynamic section at 100h, a table at 200h of the image."""
+    header = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack(
+        "<HHIQQQIHHHHHH", 3, 62, 1, 0x20, 64, 0, 0, 64, 56, 2, 0, 0, 0
+    )
+    load = struct.pack("<IIQQQQQQ", 1, 7, PAGE, 0, 0, 2 * PAGE, 2 * PAGE, PAGE)
+    dynamic = struct.pack("<IIQQQQQQ", 2, 6, PAGE + 0x100, 0x100, 0x100, 48, 48, 8)
+    tags = struct.pack("<6Q", tag, 0x200, 8 if tag == 7 else 35, len(table), 0, 0)
+    image = (bytes(0x100) + tags).ljust(0x200, b"\0") + table
+    return (header + load + dynamic).ljust(PAGE, b"\0") + image
+
+
+def payload(kernel: bytes) -> bytes:
+    info = struct.pack("<QII4xQ", 0, 136, 0, 0).ljust(120, b"\0")
+    return bytes([1 | 2 * 2]) + info[:120] + kernel
+
+
+def table(signature: bytes, body: bytes) -> bytes:
+    return signature + struct.pack("<I", 36 + len(body)) + bytes(28) + body
+
+
+def acpi(root_width: int) -> bytes:
+    """RSDP at 0, root at 100h, MADT at 200h, FADT at 300h; pointers count from the RSDP."""
+    x2apic = struct.pack("<BBHIII", 9, 16, 0, 300, 1, 2)
+    madt = table(b"APIC", bytes(8) + b"".join(bytes([0, 8, i, i, 1, 0, 0, 0]) for i in range(3)) + x2apic)
+    fadt = table(b"FACP", bytes(40) + struct.pack("<I", 0x608) + bytes(11) + b"\4" + bytes(24))
+    entries = b"".join(value.to_bytes(root_width, "little") for value in (0x200, 0x300))
+    root = table(b"XSDT" if root_width == 8 else b"RSDT", entries)
+    revision, rsdt, xsdt = (2, 0, 0x100) if root_width == 8 else (0, 0x100, 0)
+    rsdp = b"RSD PTR " + bytes(7) + bytes([revision]) + struct.pack("<IIQ", rsdt, 36, xsdt) + bytes(4)
+    memory_ = bytearray(0x400)
+    for at, piece in ((0, rsdp), (0x100, root), (0x200, madt), (0x300, fadt)):
+        memory_[at : at + len(piece)] = piece
+    return b"\3" + bytes(memory_)
+
+
+def request(base: int, flags: int, virt: int, pages: int) -> bytes:
+    return struct.pack("<BBII", base, flags, virt, pages - 1)
+
+
+CORPUS = {
+    "memory/pc": memory(*PC),
+    "memory/limited": memory(*PC, limit=0x800),
+    "memory/hostile": memory(
+        row(0, 1 << 60, USABLE),
+        row(0x1000, 0x1801, BAD, 0x11),
+        row(1 << 51, 1 << 63, 200),
+        row(5, 0, NVS),
+        *PC[::-1]
+    ),
+    "mode/wish": modes(edid(1280, 800), (1024, 768, 32), (800, 600, 32), (1024, 768, 24), (1024, 768, 32)),
+    "mode/preferred": modes(edid(1920, 1080), (0, 0, 0), (1280, 800, 32), (1920, 1080, 32), (1920, 1080, 16)),
+    "payload/rela": payload(
+        elf(7, struct.pack("<QQq", 0x400, 8, 0x123) + struct.pack("<QQq", 0x1FF8, 8, -1))
+    ),
+    "payload/relr": payload(elf(36, struct.pack("<3Q", 0x400, 0x8000000000000005, 0x1FF0))),
+    "acpi/xsdt": acpi(8),
+    "acpi/rsdt": acpi(4),
+    "paging/direct_map": b"\x0e"
+    + request(3, 1, 0, 0x40000)
+    + request(3, 0x15, 0xA0, 0x60)
+    + request(3, 0x9, 0x3FD00, 0x300),
+    "paging/five_levels": b"\x0f"
+    + request(5, 0x12, 0, 0x203)
+    + request(5, 0x11, 0x1FF, 5)
+    + request(0, 1, 1, 0x7FFFF),
+}
+
+if __name__ == "__main__":
+    for name, data in CORPUS.items():
+        path = HERE / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every code of docs/errors.md is provoked: by damage, by a poor machine, or by rude firmware.
+And what can be borne is borne: the same firmware, less rude, boots."""
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+from faults.damage import NEED_CONTRACT, NEED_FLAGS, NEED_STACK, TABLE_ENTRY, Image, needs
+from faults.workshop import Edit, Workshop
+from lab import ROOT
+from qemu import Machine, Result, boot
+
+HELLO = r"^hello from "
+
+BIOS, UEFI = "bios", "uefi"
+SLOW = pytest.mark.all
+
+
+@pytest.fixture(scope="module")
+def workshop() -> Iterator[Workshop]:
+    with tempfile.TemporaryDirectory(prefix="twinboot-faults-") as directory:
+        yield Workshop(Path(directory))
+
+
+def must_end_in(result: Result, says: str) -> None:
+    """With the right sentence, and without a kernel."""
+    assert result.ended == "loader-error", str(result)
+    assert re.search(says, result.transcript, re.MULTILINE), str(result)
+    assert not re.search(HELLO, result.transcript, re.MULTILINE), str(result)
+
+
+# From outside.
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A damaged image, or a machine that lacks something."""
+
+    says: str  # begins with the code
+    damage: Callable[[Image], None]
+    machine: Machine = Machine()
+    firmware: str = BIOS
+
+
+def nothing(_: Image) -> None:
+    pass
+
+
+def loader(image: Image) -> None:
+    image.flip(image.table + 2048)
+
+
+def load_table(image: Image) -> None:
+    image.flip(image.table + 24)
+    image.fix_sum()
+
+
+def cut_off_in_the_payload(image: Image) -> None:
+    del image.data[image.kernel & ~4095 :]
+
+
+def file_replaced(image: Image) -> None:
+    image.flip(image.word(image.table + TABLE_ENTRY, "<Q") + 28)  # the file's size
+
+
+def description(image: Image) -> None:
+    image.flip(image.info + 60)
+
+
+def command_line(image: Image) -> None:
+    image.flip(image.data.index(b"a command line", image.info))
+
+
+def kernel(image: Image) -> None:
+    image.flip(image.kernel + 0x1010)
+
+
+def module(image: Image) -> None:
+    image.flip(image.data.index(b"a module's bytes"))
+
+
+def elf_header(image: Image) -> None:
+    image.put(image.kernel + 54, 55, "<H")  # e_phentsize
+    image.fix_payload()
+
+
+def efi_text(image: Image) -> None:
+    image.flip(image.data.index(b"ExitBootServices failed", image.efi))
+
+
+OUTSIDE = {
+    "loader-damaged": Outside("TB00: loader damaged", loader),
+    "32-bit-processor": Outside("TB01: .*64-bit", nothing, Machine(cpu="qemu32")),
+    "load-table": Outside("TB04: the load table, ", load_table),
+    "cut-off": Outside("TB05: .*drive 0x80, sector [0-9]+, status 0x", cut_off_in_the_payload),
+    "file-replaced": Outside("TB09: ", file_replaced),
+    "description": Outside("TB20: ", description),
+    "command-line": Outside("TB20: ", command_line),
+    "kernel": Outside("TB21: ", kernel),
+    "module": Outside("TB22: ", module),
+    "elf-header": Outside("TB23: .*headers", elf_header),
+    "stacks": Outside("TB24: .* KiB needed", needs(NEED_STACK, 16 << 20), Machine(memory="12M")),
+    "in-place": Outside("TB25: .*address 0xffffffff80000000", needs(NEED_FLAGS, 1 << 2)),
+    "framebuffer": Outside("TB26: ", needs(NEED_FLAGS, 1 << 0), Machine(display="none")),
+    "five-levels": Outside("TB27: ", needs(NEED_FLAGS, 1 << 4), Machine(cpu="qemu64")),
+    "contract": Outside("TB28: .*contract version 99", needs(NEED_CONTRACT, 99)),
+}
+MORE_OUTSIDE = {
+    f"{name}-uefi": Outside(OUTSIDE[name].says, OUTSIDE[name].damage, OUTSIDE[name].machine, UEFI)
+    for name in (
+        "description",
+        "command-line",
+        "kernel",
+        "module",
+        "elf-header",
+        "in-place",
+        "framebuffer",
+        "five-levels",
+        "contract",
+    )
+}
+MORE_OUTSIDE["efi-itself"] = Outside("TB43: the loader itself is damaged in .rodata", efi_text, firmware=UEFI)
+MORE_OUTSIDE["stacks-uefi"] = Outside(
+    "TB24: ", needs(NEED_STACK, 16 << 20), Machine(memory="64M", cpus=16), UEFI
+)
+
+
+@pytest.mark.parametrize("name", [*OUTSIDE, *(pytest.param(name, marks=SLOW) for name in MORE_OUTSIDE)])
+def test_outside(workshop: Workshop, scratch: Path, name: str) -> None:
+    case = {**OUTSIDE, **MORE_OUTSIDE}[name]
+    image = Image(workshop.image, workshop.kernel)
+    case.damage(image)
+    result = boot(case.firmware, image.write(scratch / "damaged.img"), case.machine)
+    must_end_in(result, f"^twinboot: {case.says}")
+
+
+def test_whole_image_boots(workshop: Workshop) -> None:
+    """Else the tests above would show little."""
+    assert boot(BIOS, workshop.image).ended == "success"
+
+
+# By a firmware that is rude.
+
+
+@dataclass(frozen=True)
+class Rude:
+    edits: tuple[Edit, ...]
+    says: str = ""  # begins with the code; empty: it boots all the same
+    firmware: str = BIOS
+    machine: Machine = Machine()
+
+
+A20_OFF = Edit("legacy/main.c", "if (!a20_enable())", "out8(0x92, in8(0x92) & 0xfc);\n\tif (!a20_enable())")
+A20_NOT_BY_BIOS = Edit("legacy/a20.c", "bios_call(BIOS_SYSTEM, &r);", "(void)r;")
+A20_NOT_BY_KEYBOARD = Edit("legacy/a20.c", "(keyboard_ready(); i++)", "(0; i++)")
+BIOS_MAP_CALL = "bios_call(BIOS_SYSTEM, &r);\n\t\t/* Some BIOSes end"
+READ_MAP = "bs->GetMemoryMap(&size, map.descriptors, key, &descriptor_size, &version);"
+EXIT = "status = bs->ExitBootServices(image, key);"
+# One page each of two types, so that no two entries of the map can be one.
+GROW = (
+    "for (UINTN n = 0; n < %s; n++) { EFI_PHYSICAL_ADDRESS a; bs->AllocatePages(AllocateAnyPages, "
+    "n %% 2 ? EfiBootServicesData : EfiRuntimeServicesData, 1, &a); }\n\t\t"
+)
+
+RUDE = {
+    "a20-stays-off": Rude(
+        (Edit("legacy/a20.c", "on = *high != saved + i;", "on = 0 && *high != saved + i;"),), "TB02: "
+    ),
+    "a20-off": Rude((A20_OFF,)),
+    "a20-off-no-bios": Rude((A20_OFF, A20_NOT_BY_BIOS)),
+    "little-base-memory": Rude(
+        (Edit("legacy/memory.c", "return r.eax & 0xffff;", "return 64;"),), "TB03: the BIOS leaves 64 KiB"
+    ),
+    "no-edd": Rude((Edit("legacy/disk.c", "0xaa55", "0xaa54"),), "TB06: BIOS drive 0x80 "),
+    "odd-sectors": Rude(
+        (Edit("legacy/disk.c", "uint32_t size = 0;", "uint32_t size = 0;\n\tfill(a + 512, 0xff, 8);"),),
+        "TB10: ",
+    ),
+    "no-map": Rude(
+        (
+            Edit(
+                "legacy/memory.c",
+                BIOS_MAP_CALL,
+                BIOS_MAP_CALL.replace("\n", "\n\t\tr.flags |= FLAG_CARRY;\n", 1),
+            ),
+        ),
+        "TB07: .*not supported",
+    ),
+    "map-breaks-off": Rude(
+        (Edit("legacy/memory.c", "if (r.eax != SMAP)", "if (r.eax != SMAP || machine->region_count == 3)"),),
+        "TB07: .*breaks off",
+    ),
+    "map-ends-with-carry": Rude(
+        (Edit("legacy/memory.c", "next = r.ebx;", "next = r.ebx != 0 ? r.ebx : 0x7777;"),)
+    ),
+    "map-too-long": Rude(
+        (Edit("legacy/main.c", "#define REGIONS_MAX 1024", "#define REGIONS_MAX 4"),), "TB29: "
+    ),
+    "exception": Rude(
+        (
+            Edit(
+                "core/boot.c",
+                "core_catch_exceptions(machine);",
+                "core_catch_exceptions(machine);\n\t*(volatile char *)0x400000001230 = 0;",
+            ),
+        ),
+        "TB30: exception 14 .*CR2 0x400000001230",
+    ),
+}
+MORE_RUDE = {
+    "no-memory": Rude(
+        (
+            Edit(
+                "efi/memory.c",
+                "EFI_STATUS status = bs->AllocatePages(",
+                "pages += (UINTN)1 << 40;\n\tEFI_STATUS status = bs->AllocatePages(",
+            ),
+        ),
+        "TB40: ",
+        UEFI,
+    ),
+    "outdated-key": Rude((Edit("efi/main.c", EXIT, EXIT.replace("key", "key + (i < 5)")),), firmware=UEFI),
+    "a20-off-no-bios-no-keyboard": Rude((A20_OFF, A20_NOT_BY_BIOS, A20_NOT_BY_KEYBOARD)),
+    "exception-uefi": Rude(RUDE["exception"].edits, RUDE["exception"].says, UEFI),
+    "map-not-readable": Rude(
+        (Edit("efi/memory.c", READ_MAP, "EFI_DEVICE_ERROR;\n\tdescriptor_size = version = 0;"),),
+        "TB41: ",
+        UEFI,
+    ),
+    "map-outgrows": Rude((Edit("efi/main.c", EXIT, GROW % "200" + EXIT),), "TB41: ", UEFI),
+    "map-grows": Rude((Edit("efi/main.c", EXIT, GROW % "8 * (i < 3)" + EXIT),), firmware=UEFI),
+    "key-never-right": Rude((Edit("efi/main.c", EXIT, EXIT.replace("key", "key + 1")),), "TB42: ", UEFI),
+}
+
+
+@pytest.mark.parametrize("name", [*RUDE, *(pytest.param(name, marks=SLOW) for name in MORE_RUDE)])
+def test_rude_firmware(workshop: Workshop, name: str) -> None:
+    case = {**RUDE, **MORE_RUDE}[name]
+    result = boot(case.firmware, workshop.rude(case.edits), case.machine)
+    if case.says:
+        must_end_in(result, f"^twinboot: {case.says}")
+    else:
+        assert result.ended == "success" and re.search(HELLO, result.transcript, re.MULTILINE), str(result)
+
+
+# None is left out.
+
+ELSEWHERE = {
+    "TB08": "test_boot_errors.py::test_too_little_memory",
+    "TB44": "test_machines.py::test_32_bit_uefi",
+}
+
+
+def test_every_code_is_provoked() -> None:
+    listed = re.findall(r"^\| (TB\d\d) \|", (ROOT / "docs/errors.md").read_text(), re.MULTILINE)
+    outside = {**OUTSIDE, **MORE_OUTSIDE}.values()
+    rude = {**RUDE, **MORE_RUDE}.values()
+    provoked = {case.says[:4] for case in outside} | {case.says[:4] for case in rude} - {""}
+    for code, where in ELSEWHERE.items():
+        file, function = where.split("::")
+        text = (ROOT / "tests" / file).read_text()
+        assert f"def {function}(" in text and code in text, where
+    # Network boot's codes are provoked where it is tested.
+    network = {code for code in listed if code in ("TB11", "TB12", "TB13", "TB14")}
+    assert set(listed) == provoked | set(ELSEWHERE) | network
