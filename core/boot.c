@@ -113,6 +113,7 @@ int core_prepare(struct machine *machine)
 {
 	struct boot boot;
 	uint32_t rows = machine->region_count;
+	acpi_pm_timer_sample(machine);
 	int ready = payload_check(machine) && plan(&boot, machine);
 	machine->region_count = rows;
 	if (ready)

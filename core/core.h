@@ -136,6 +136,7 @@ int cpu_has_apic(void); /* a local APIC, turned on */
 /* acpi.c */
 /* The first table of that name with a good checksum, or NULL. */
 const void *acpi_find(const struct machine *machine, const char signature[4], uint32_t *length);
+void acpi_pm_timer_sample(struct machine *machine); /* the start of the measurement */
 int acpi_pm_timer_tsc_hz(const struct machine *machine,
 			 uint64_t *hz); /* 0 if there is no timer that counts */
 

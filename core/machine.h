@@ -43,6 +43,12 @@ struct machine_framebuffer {
 	uint8_t edid[128];
 };
 
+/* Two clocks, read together. */
+struct machine_sample {
+	uint32_t pm_timer, reserved;
+	uint64_t tsc; /* 0: not read */
+};
+
 struct __attribute__((aligned(8))) machine {
 	uint32_t firmware_type; /* enum twinboot_firmware_type */
 	uint32_t firmware_revision;
@@ -107,12 +113,13 @@ struct __attribute__((aligned(8))) machine {
 	char log[MACHINE_LOG_MAX];     /* log.h */
 	uint32_t log_size;             /* bytes without the NUL */
 	uint32_t reserved2;
+	struct machine_sample sample; /* core's own, from core_prepare() on */
 };
 
-_Static_assert(sizeof(struct machine) == 5656, "the same layout for i686 and x86-64");
+_Static_assert(sizeof(struct machine) == 5672, "the same layout for i686 and x86-64");
 
 /* Checks payload, processor and memory and decides whether this kernel can run here. Returns 1, or 0 with
-   machine->error set. Calls no firmware; writes to nothing but machine->scratch and machine->error. */
+   machine->error set. Calls no firmware; writes to nothing but machine->scratch and fields of *machine. */
 __attribute__((sysv_abi)) int core_prepare(struct machine *machine);
 
 /* From here on an exception ends in core_halt() with its facts. For front doors whose firmware no longer

@@ -186,6 +186,23 @@ static void the_pm_timer_is_measured_also_across_its_end(void **state)
 	assert_in_range(timer_reads, 359, 361);
 }
 
+static void after_a_sample_nothing_is_waited_for(void **state)
+{
+	(void)state;
+	uint64_t hz = 0;
+	struct machine *machine = with_timer(116, 0x608, 4);
+	timer = 0xfffff0;
+	timer_step = 5000; /* more than is measured */
+	acpi_pm_timer_sample(machine);
+	assert_true(acpi_pm_timer_tsc_hz(machine, &hz));
+	assert_true(hz != 0);
+	assert_int_equal(timer_reads, 2);
+
+	machine->sample.tsc -= SAMPLE_VALID + 1; /* the timer may have wrapped: measured anew */
+	assert_true(acpi_pm_timer_tsc_hz(machine, &hz));
+	assert_int_equal(timer_reads, 4);
+}
+
 static void a_timer_that_stands_still_is_given_up(void **state)
 {
 	(void)state;
@@ -219,6 +236,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_mapped_is_not_read),
 		cmocka_unit_test(no_single_damage_is_believed),
 		cmocka_unit_test(the_pm_timer_is_measured_also_across_its_end),
+		cmocka_unit_test(after_a_sample_nothing_is_waited_for),
 		cmocka_unit_test(a_timer_that_stands_still_is_given_up),
 		cmocka_unit_test(no_timer),
 	};

@@ -38,6 +38,11 @@ uint32_t cpus_list(const struct machine *machine, struct twinboot_cpu *cpus)
 	return processors;
 }
 
+void acpi_pm_timer_sample(struct machine *machine)
+{
+	(void)machine;
+}
+
 #define UNUSED __attribute__((unused))
 #define NOT_CALLED(declaration) \
 	declaration \
