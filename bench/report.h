@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How the programs that are measured report: `name=` and sixteen digits on COM1, one pair a line, the TSC
- * where the measurement ends last; then QEMU ends through isa-debug-exit. Once as a macro that needs no
- * memory and no stack and assembles alike as 16-bit and 32-bit code, once as C.
+ * How the programs that are measured report: `name=` and sixteen digits on COM1, one pair a line, the TSC where the
+ * measurement ends last; then QEMU ends through isa-debug-exit. Once as a macro that needs no memory and no stack and
+ * assembles alike as 16-bit and 32-bit code, once as C.
  */
 #define COM1        0x3f8
 #define LINE_STATUS 0x3fd
@@ -11,12 +11,35 @@
 #define SUCCESS     0x10
 
 #ifdef __ASSEMBLER__
-.macro REPORT_TSC rdtsc mov % eax, % ebp mov % edx, % esi mov $1 + 16, % ecx mov $ '=',
-	% ebx 91 : mov $LINE_STATUS, % dx 92 : in % dx, % al test $READY, % al jz 92b mov % ebx,
-	% eax mov $COM1, % dx out % al, % dx xor % ebx, % ebx shld $4, % esi, % ebx shld $4, % ebp,
-	% esi shl $4, % ebp add $ '0', % ebx cmp $ '9', % ebx jbe 93f add $ 'a' - '9' - 1,
-	% ebx 93 : dec % ecx jnz 91b mov $SUCCESS, % eax mov $DEBUG_EXIT, % dx out % al,
-	% dx 94 : hlt jmp 94b.endm
+	.macro	REPORT_TSC
+	rdtsc
+	mov	%eax, %ebp
+	mov	%edx, %esi
+	mov	$1 + 16, %ecx
+	mov	$'=', %ebx
+91:	mov	$LINE_STATUS, %dx
+92:	in	%dx, %al
+	test	$READY, %al
+	jz	92b
+	mov	%ebx, %eax
+	mov	$COM1, %dx
+	out	%al, %dx
+	xor	%ebx, %ebx
+	shld	$4, %esi, %ebx
+	shld	$4, %ebp, %esi
+	shl	$4, %ebp
+	add	$'0', %ebx
+	cmp	$'9', %ebx
+	jbe	93f
+	add	$'a' - '9' - 1, %ebx
+93:	dec	%ecx
+	jnz	91b
+	mov	$SUCCESS, %eax
+	mov	$DEBUG_EXIT, %dx
+	out	%al, %dx
+94:	hlt
+	jmp	94b
+	.endm
 #else
 #include <stdint.h>
 

@@ -78,6 +78,8 @@ static int plan(struct boot *boot, struct machine *machine)
 	const struct twinboot_needs *needs = &boot->kernel.info->needs;
 	boot->stack_size = (uint32_t)page_up(needs->stack_size);
 	cpu_identify(&boot->cpu);
+	if (!boot->cpu.sse)
+		return fail(machine, ERROR_NO_SSE);
 	if (boot->cpu.nx)
 		boot->flags |= TWINBOOT_NX;
 	if (boot->cpu.level5 && needs->flags & (TWINBOOT_WANT_LEVEL5_PAGING | TWINBOOT_NEED_LEVEL5_PAGING)) {

@@ -125,7 +125,7 @@ void paging_map(struct paging *paging, uint64_t virt, uint64_t phys, uint64_t si
 
 /* cpu.c: what the processor can do, asked once. */
 struct cpu {
-	uint32_t nx, pat, mtrr, apic, huge_pages, level5;
+	uint32_t nx, pat, mtrr, apic, sse, huge_pages, level5;
 };
 void cpu_identify(struct cpu *cpu);
 int cpu_tsc_hz(const struct machine *machine, uint64_t *hz); /* returns enum twinboot_tsc_source */

@@ -12,6 +12,7 @@
 #define LEAF1_EDX_APIC      (1u << 9)
 #define LEAF1_EDX_MTRR      (1u << 12)
 #define LEAF1_EDX_PAT       (1u << 16)
+#define LEAF1_EDX_SSE2      (7u << 24) /* FXSAVE, SSE, SSE2: all three */
 #define LEAF7_EBX_RDSEED    (1u << 18)
 #define LEAF7_ECX_LA57      (1u << 16)
 #define EXTENDED1_EDX_NX    (1u << 20)
@@ -45,6 +46,7 @@ void cpu_identify(struct cpu *cpu)
 	struct cpuid one = basic_leaf(1), seven = basic_leaf(7), extended = extended_leaf(0x80000001u);
 	cpu->pat = (one.edx & LEAF1_EDX_PAT) != 0;
 	cpu->mtrr = (one.edx & LEAF1_EDX_MTRR) != 0;
+	cpu->sse = (one.edx & LEAF1_EDX_SSE2) == LEAF1_EDX_SSE2;
 	cpu->apic = (one.edx & LEAF1_EDX_APIC) != 0;
 	cpu->level5 = (seven.ecx & LEAF7_ECX_LA57) != 0;
 	cpu->nx = (extended.edx & EXTENDED1_EDX_NX) != 0;

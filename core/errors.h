@@ -79,6 +79,9 @@
 #define ERROR_EXCEPTION \
 	"TB30: exception %u in the loader: error code %x, RIP %x (core's text + %x), CR2 %x; please report " \
 	"this with the machine's name"
+#define ERROR_NO_SSE \
+	"TB31: this processor has no SSE2, which every x86-64 processor has; in a virtual machine, choose " \
+	"another CPU model"
 #define ERROR_MEMORY_ROWS "TB29: the firmware's memory map has %u entries, more than this loader has room for"
 
 /* efi/: UEFI */

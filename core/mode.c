@@ -41,12 +41,14 @@ static uint32_t difference(uint32_t a, uint32_t b)
 
 /* The mode nearest in size to width x height; its distance goes to *distance. */
 static int nearest(const struct mode *modes, uint32_t count, uint32_t width, uint32_t height, uint32_t depth,
-		   uint32_t *distance)
+		   uint64_t *distance)
 {
 	int best = -1;
-	*distance = UINT32_MAX;
+	*distance = UINT64_MAX;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t d = difference(modes[i].width, width) + difference(modes[i].height, height);
+		/* 64 bits: what firmware says may be any number. */
+		uint64_t d =
+			(uint64_t)difference(modes[i].width, width) + difference(modes[i].height, height);
 		int deeper = best >= 0 && modes[best].bits_per_pixel != depth &&
 			     (modes[i].bits_per_pixel == depth ||
 			      modes[i].bits_per_pixel > modes[best].bits_per_pixel);
@@ -69,7 +71,7 @@ int mode_choose(const struct mode *modes, uint32_t count, const struct twinboot_
 	};
 	int found = -1;
 	for (uint32_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
-		uint32_t distance;
+		uint64_t distance;
 		if (targets[i].width == 0 || targets[i].height == 0)
 			continue;
 		found = nearest(modes, count, targets[i].width, targets[i].height,

@@ -202,7 +202,8 @@ void window_leave(struct boot *boot)
 	if (boot->cpu.pat)
 		wrmsr(MSR_PAT, KERNEL_PAT);
 	uint32_t cr4 = KERNEL_CR4 | (read_cr4() & CR4_LA57);
-	/* LMA stays as it is: some AMD processors fault where it is written otherwise. */
+	/* LMA is read-only, and stays what it reads: whether writing another value faults depends on the
+	 * processor. */
 	uint32_t efer = kernel_efer(boot) | (uint32_t)(rdmsr(MSR_EFER) & EFER_LMA);
 	enter_kernel(boot->leave_cr3, efer, boot->leave_to, cr4);
 }

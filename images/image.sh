@@ -5,7 +5,7 @@
 #
 # Makes the image: a FAT file system with EFI/BOOT/BOOTX64.EFI in it (and what 32-bit UEFI starts), and around it what COMPOSE adds. No root, no loop
 # device; the same bytes every time. From the environment, see docs/images.md: TABLE=gpt, SMALL=1, SEPARATE_PAYLOAD=1,
-# SECTOR=4096.
+# SECTOR=4096; and ESP_START=bytes puts the file system far out on a sparse image, for the tests.
 set -eu
 image=$1 efi=$2 legacy=$3 compose=$4 ia32=$5
 table=${TABLE:-mbr} small=${SMALL:-} separate=${SEPARATE_PAYLOAD:-} sector=${SECTOR:-512}
@@ -26,6 +26,7 @@ id=$(sha256sum <"$efi" | cut -c1-32)
 # Where things lie: docs/images.md. A GPT's partitions begin at whole MiB, so the loader moves there.
 loader=65536 esp=$mib
 [ "$table" = mbr ] || loader=$mib esp=$(( 2 * mib ))
+esp=${ESP_START:-$esp}
 copy=0
 if [ -n "$separate" ]; then # not more than the file's own size, in whole MiB
 	copy=$esp
@@ -68,19 +69,24 @@ esp_size=$(up $(( sectors * sector )) $align)
 size=$(( esp + esp_size ))
 [ "$table" = mbr ] || size=$(up $(( size + 33 * sector )) 4096)
 
-trap 'rm -f "$image.tmp"' EXIT
-rm -f "$image.tmp"
+trap 'rm -f "$image.tmp" "$image.esp"' EXIT
+rm -f "$image.tmp" "$image.esp"
 truncate -s "$size" "$image.tmp"
 dos="$image.tmp@@$esp"
+if [ "$esp" -ge 1099511627776 ]; then # farther than mtools reaches
+	dos="$image.esp"
+	truncate -s "$esp_size" "$dos"
+fi
 code=$(( sector == 4096 ? 5 : 2 )) # mformat's: 128 << code bytes
 # shellcheck disable=SC2086
 mformat -i "$dos" $kind -S $code -c $cluster -R $reserved -L $fat $entries -T $sectors -h 255 -s 63 \
-	-H $(( esp / sector )) -N "$(echo "$id" | cut -c1-8)" -v TWINBOOT ::
+	-H $(( esp / sector < 4294967296 ? esp / sector : 0 )) -N "$(echo "$id" | cut -c1-8)" -v TWINBOOT ::
 mmd -i "$dos" ::EFI ::EFI/BOOT
 mcopy -i "$dos" "$efi" ::EFI/BOOT/BOOTX64.EFI
 mcopy -i "$dos" "$ia32" ::EFI/BOOT/BOOTIA32.EFI # behind the other, which must begin where it does
+[ ! -e "$image.esp" ] || dd if="$image.esp" of="$image.tmp" bs=4096 seek=$(( esp / 4096 )) conv=notrunc,sparse status=none
 set -- --sector "$sector" --loader "$loader" --esp "$esp" --esp-size "$esp_size" --id "$id"
 [ "$table" = mbr ] || set -- "$@" --gpt
-[ $copy = 0 ] || set -- "$@" --copy $copy
+[ "$copy" = 0 ] || set -- "$@" --copy "$copy"
 "$compose" "$@" "$image.tmp" "$legacy"
 mv "$image.tmp" "$image"

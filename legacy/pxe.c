@@ -26,8 +26,12 @@ enum pxe_service {
 #define BIOS_NETWORK      0x1a
 #define NETWORK_FIND_PXE  0x5650
 
-/* The ROM sends each lost packet again by itself; this is for what it gives up. */
-#define FETCH_TRIES 3
+/* The ROM sends each lost packet again by itself; this is for what it gives up: a server that is silent. But
+   iPXE gives up at once, with this status, at a block that comes twice, as it does when an acknowledgement
+   was lost. */
+#define FETCH_TRIES             3
+#define FETCH_TRIES_TWICE       20
+#define STATUS_OUT_OF_RESOURCES 0x06
 
 /* As many bytes as a block of Ethernet holds behind the headers of IP, UDP and TFTP; what every ROM must
    take; and the port, in the network's byte order. */
@@ -388,13 +392,13 @@ void payload_load(struct machine *machine)
 	machine->boot_drive = 0;
 	find_services();
 	find_source();
-	for (int tries = 0; !fetch(machine);) {
+	for (uint32_t tries = 1; !fetch(machine); tries++) {
+		const uint8_t *from = source.server;
 		stream_close();
-		if (++tries == FETCH_TRIES)
-			die(ERROR_PXE_FETCH, source.name, (uint64_t)source.server[0],
-			    (uint64_t)source.server[1], (uint64_t)source.server[2],
-			    (uint64_t)source.server[3], stream.problem, stream.total / 1024,
-			    (uint64_t)stream.status, (uint64_t)FETCH_TRIES);
+		if (tries >= (stream.status == STATUS_OUT_OF_RESOURCES ? FETCH_TRIES_TWICE : FETCH_TRIES))
+			die(ERROR_PXE_FETCH, source.name, (uint64_t)from[0], (uint64_t)from[1],
+			    (uint64_t)from[2], (uint64_t)from[3], stream.problem, stream.total / 1024,
+			    (uint64_t)stream.status, (uint64_t)tries);
 	}
 	stream_close();
 	shut_down();

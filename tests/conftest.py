@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What all tests share: one lab, and the reference kernel's build and reports."""
 
+import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Iterator, Optional
 
 sys.dont_write_bytecode = True
+for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # what tests run is not part of the make that runs them
+    os.environ.pop(name, None)
 
 import pytest  # noqa: E402
 

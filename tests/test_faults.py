@@ -108,6 +108,7 @@ OUTSIDE = {
     "in-place": Outside("TB25: .*address 0xffffffff80000000", needs(NEED_FLAGS, 1 << 2)),
     "framebuffer": Outside("TB26: ", needs(NEED_FLAGS, 1 << 0), Machine(display="none")),
     "five-levels": Outside("TB27: ", needs(NEED_FLAGS, 1 << 4), Machine(cpu="qemu64")),
+    "no-sse": Outside("TB31: ", nothing, Machine(cpu="max,-sse,-sse2,-fxsr")),
     "contract": Outside("TB28: .*contract version 99", needs(NEED_CONTRACT, 99)),
 }
 MORE_OUTSIDE = {

@@ -129,6 +129,15 @@ static void sizes_have_twelve_bits(void **state)
 	}
 }
 
+/* Found by fuzz_mode: two differences of 32 bits whose sum is 2^32. */
+static void a_size_beyond_reason_is_far_from_all(void **state)
+{
+	(void)state;
+	const struct mode list[] = {{1024, 768, 24, 0}, {0, UINT32_MAX - 255, 32, 1}};
+	const struct twinboot_needs needs = {1, 0, 1024, 768, 32, 0};
+	assert_int_equal(mode_choose(list, 2, &needs, NULL, &text_mode), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +148,7 @@ int main(void)
 		cmocka_unit_test(then_1024_by_768_and_what_is_nearest),
 		cmocka_unit_test(an_edid_block_must_have_header_and_sum),
 		cmocka_unit_test(sizes_have_twelve_bits),
+		cmocka_unit_test(a_size_beyond_reason_is_far_from_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

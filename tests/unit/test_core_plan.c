@@ -117,7 +117,7 @@ static void set_up(uint64_t linked, uint16_t type, uint32_t pages)
 {
 	memset(&f, 0, sizeof(f));
 	drop_real_memory();
-	processor = (struct cpu){.nx = 1, .pat = 1, .mtrr = 1, .apic = 1, .huge_pages = 1};
+	processor = (struct cpu){.sse = 1, .nx = 1, .pat = 1, .mtrr = 1, .apic = 1, .huge_pages = 1};
 	processors = 1;
 	put_kernel(PAYLOAD - PAGE_SIZE, linked, type, pages);
 	f.machine.modules = f.machine.kernel + f.machine.kernel_size;
@@ -446,8 +446,11 @@ static void hostile_machines(void **state)
 	for (uint32_t round = 0; round < 700; round++) {
 		static const uint64_t places[] = {LINKED, 0x200000, 0x100000, 0x400000, 0x10000000};
 		set_up(places[below(5)], ET_EXEC, 2 + (uint32_t)below(600));
-		processor = (struct cpu){
-			.nx = below(2), .pat = below(2), .huge_pages = below(2), .level5 = below(2)};
+		processor = (struct cpu){.sse = 1,
+					 .nx = below(2),
+					 .pat = below(2),
+					 .huge_pages = below(2),
+					 .level5 = below(2)};
 		processors = (uint32_t)below(6);
 		needs()->stack_size = 4096 << below(6);
 		needs()->flags = (uint32_t)below(64) & ~(uint32_t)TWINBOOT_NEED_FRAMEBUFFER;

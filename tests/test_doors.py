@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The one image in every drive that a machine can have, and the other images that the composer makes."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+from lab import ROOT, Build, make
+from qemu import DISKS, Machine, Result, boot
+from test_inspect import replace_loader
+from transcript import values
+
+DISKS.update(
+    {
+        "none": [],
+        "second": ["-device", "ide-hd,drive=disk,bus=ide.1"],  # machine pc: behind whatever has a bootindex
+        "first": ["-device", "ide-hd,drive=disk,bus=ide.0"],  # without one: a floppy can come before
+        "usb-ehci": ["-device", "usb-ehci", "-device", "usb-storage,drive=disk,bootindex=0"],
+        "scsi-cd": ["-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=disk,bootindex=0"],
+        "usb-cd": [
+            "-device",
+            "qemu-xhci",
+            "-device",
+            "usb-bot,id=b",
+            "-device",
+            "scsi-cd,bus=b.0,drive=disk,bootindex=0",
+        ],
+        "nvme-4096": [
+            "-device",
+            "nvme,drive=disk,serial=1,bootindex=0,logical_block_size=4096,physical_block_size=4096",
+        ],
+    }
+)
+every = pytest.mark.all
+
+
+def ends_well(result: Result) -> Result:
+    assert result.ended == "success", str(result)
+    assert result.transcript.splitlines()[-1] == "twinboot-kernel=end result=ok", str(result)
+    return result
+
+
+DOORS = [
+    ("bios", "ide", "pc", ()),
+    ("bios", "cd", "q35", ()),
+    ("bios", "usb", "q35", ()),
+    ("bios", "nvme", "q35", ()),
+    ("uefi", "cd", "q35", ()),
+    ("bios", "virtio-blk", "q35", every),
+    ("bios", "virtio-scsi", "q35", every),
+    ("bios", "usb-ehci", "q35", every),
+    ("bios", "cd", "pc", every),
+    ("bios", "scsi-cd", "q35", every),
+    ("bios", "usb-cd", "q35", every),
+    ("uefi", "ide", "pc", every),
+    ("uefi", "usb", "q35", every),
+    ("uefi", "nvme", "q35", every),
+    ("uefi", "virtio-blk", "q35", every),
+    ("uefi", "virtio-scsi", "q35", every),
+    ("uefi", "usb-ehci", "q35", every),
+    ("uefi", "cd", "pc", every),
+    ("uefi", "scsi-cd", "q35", every),
+    ("uefi", "usb-cd", "q35", every),
+]
+
+
+@pytest.mark.parametrize(
+    ("firmware", "drive", "machine"), [pytest.param(*door[:3], marks=door[3]) for door in DOORS]
+)
+def test_door(reference: Build, firmware: str, drive: str, machine: str) -> None:
+    result = ends_well(boot(firmware, reference.image, Machine(machine=machine, disk=drive)))
+    if firmware == "bios":
+        number = int(values(result.transcript)["boot_device"].split()[1], 16)
+        assert (number >= 0xE0) == drive.endswith("cd"), str(result)
+
+
+@pytest.fixture
+def variant(reference: Build, scratch: Path) -> Iterator[Callable[..., Path]]:
+    """The reference build's image, composed in another way."""
+
+    def compose(*layout: str) -> Path:
+        out = scratch / "out"
+        shutil.copytree(reference.out, out, ignore=shutil.ignore_patterns("*.img"))
+        done = make(out, *layout, "image")
+        assert done.returncode == 0, done.stderr
+        return out / "twinboot.img"
+
+    yield compose
+
+
+LAYOUTS = [
+    ("TABLE=gpt", "ahci", ()),
+    ("TABLE=gpt", "cd", every),
+    ("SMALL=1", "ahci", every),
+    ("SMALL=1", "cd", every),
+    ("SMALL=1 TABLE=gpt", "usb", every),
+    ("SEPARATE_PAYLOAD=1", "ahci", every),
+    ("SEPARATE_PAYLOAD=1 TABLE=gpt", "cd", every),
+    ("SECTOR=4096", "nvme-4096", ()),
+    ("SECTOR=4096 TABLE=gpt", "nvme-4096", every),
+]
+
+
+@pytest.mark.parametrize("firmware", ["bios", pytest.param("uefi", marks=every)])
+@pytest.mark.parametrize(("layout", "drive"), [pytest.param(*row[:2], marks=row[2]) for row in LAYOUTS])
+def test_other_images(variant: Callable[..., Path], firmware: str, layout: str, drive: str) -> None:
+    ends_well(boot(firmware, variant(*layout.split()), Machine(disk=drive)))
+
+
+def check_tables(image: Path, gpt: bool) -> None:
+    if gpt:
+        said = subprocess.run(["/sbin/sgdisk", "-v", image], capture_output=True, text=True).stdout
+        assert "No problems found" in said and "Caution" not in said, said
+    else:
+        done = subprocess.run(["/sbin/sfdisk", "--verify", image], capture_output=True, text=True)
+        assert done.returncode == 0 and "No errors" in done.stdout, done
+
+
+@pytest.mark.parametrize(
+    "layout", ["TABLE=mbr", "TABLE=gpt", "SMALL=1", "SMALL=1 TABLE=gpt", "SEPARATE_PAYLOAD=1"]
+)
+def test_other_programs_accept_the_image(variant: Callable[..., Path], layout: str) -> None:
+    image = variant(*layout.split())
+    check_tables(image, "gpt" in layout)
+    xorriso = subprocess.run(
+        ["xorriso", "-indev", image, "-report_el_torito", "plain"], capture_output=True, text=True
+    )
+    assert xorriso.returncode == 0, xorriso
+    assert not re.search(r"WARNING|SORRY|FAILURE|FATAL", xorriso.stdout + xorriso.stderr), xorriso
+    assert (
+        re.search(r"1  BIOS  y   none .* 4  ", xorriso.stdout) and "2  UEFI  y   none" in xorriso.stdout
+    ), xorriso
+    isoinfo = subprocess.run(["isoinfo", "-l", "-i", image], capture_output=True, text=True)
+    assert isoinfo.returncode == 0 and isoinfo.stderr == "" and "BOOTX64.EFI;1" in isoinfo.stdout, isoinfo
+
+
+def test_file_on_the_cd_is_the_file_in_the_esp(reference: Build) -> None:
+    done = subprocess.run(
+        ["isoinfo", "-x", "/EFI/BOOT/BOOTX64.EFI;1", "-i", reference.image], capture_output=True
+    )
+    assert done.stdout == reference.read("BOOTX64.EFI")
+
+
+def test_size(reference: Build, variant: Callable[..., Path]) -> None:
+    """The payload plus less than 2 MiB."""
+    payload = len(reference.read("BOOTX64.EFI"))
+    assert variant("SMALL=1").stat().st_size < payload + (2 << 20)
+    assert reference.image.stat().st_size < 34 << 20
+    assert reference.image.stat().st_blocks * 512 < payload + (2 << 20)
+
+
+FAR = [
+    ("bios", 9 << 30, "ahci", ()),
+    ("uefi", 9 << 30, "ahci", every),
+    ("bios", 9 << 30, "cd", every),
+    ("bios", (2 << 40) + (1 << 20), "ahci", ()),
+    ("bios", (2 << 40) + (1 << 20), "virtio-blk", every),
+    ("bios", (2 << 40) + (1 << 20), "nvme", every),
+    ("uefi", (2 << 40) + (1 << 20), "ahci", every),
+    ("uefi", (2 << 40) + (1 << 20), "virtio-blk", every),
+]
+
+
+@pytest.mark.parametrize(
+    ("firmware", "start", "drive"), [pytest.param(*row[:3], marks=row[3]) for row in FAR]
+)
+def test_payload_far_out(
+    variant: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, firmware: str, start: int, drive: str
+) -> None:
+    """Beyond 8 GiB, where cylinders, heads and sectors end, and beyond sector 2^32."""
+    monkeypatch.setenv("ESP_START", str(start))
+    image = variant("TABLE=gpt" if start >= 2 << 40 else "TABLE=mbr")
+    assert image.stat().st_size > start
+    ends_well(boot(firmware, image, Machine(disk=drive)))
+
+
+CHAIN = """
+	.code16
+	.globl _start
+_start:	xor %ax, %ax
+	mov %ax, %ds
+	mov %ax, %es
+	mov %ax, %ss
+	mov $0x7c00, %sp
+	mov $0x7c00, %si
+	mov $0x600, %di
+	mov $256, %cx
+	cld
+	rep movsw
+	ljmp $0, $(1f - _start + 0x600)
+1:	mov $0x42, %ah
+	mov $FROM, %dl
+	mov $(packet - _start + 0x600), %si
+	int $0x13
+	mov $PASSED, %dl
+	ljmp $0, $0x7c00
+packet:	.byte 16, 0, 1, 0
+	.word 0x7c00, 0
+	.quad 0
+	.org _start + 510
+	.word 0xaa55
+"""
+
+
+def chain_loader(scratch: Path, load_from: int, passed: int) -> Path:
+    """A disk whose boot sector starts another drive's, with a drive number of its own choice."""
+    source, built, disk = scratch / "chain.S", scratch / "chain.o", scratch / "chain.img"
+    source.write_text(CHAIN)
+    subprocess.run(
+        ["gcc", "-c", f"-DFROM={load_from}", f"-DPASSED={passed}", "-o", built, source], check=True
+    )
+    subprocess.run(["objcopy", "-O", "binary", "-j", ".text", built, disk], check=True)
+    disk.write_bytes(disk.read_bytes()[:512].ljust(1440 << 10, b"\0"))
+    return disk
+
+
+def test_second_disk(reference: Build, scratch: Path) -> None:
+    chain = chain_loader(scratch, 0x81, 0x81)
+    extra = (
+        "-drive",
+        f"if=none,id=chain,format=raw,file={chain}",
+        "-device",
+        "ide-hd,drive=chain,bootindex=0",
+    )
+    result = ends_well(boot("bios", reference.image, Machine(machine="pc", disk="second", extra=extra)))
+    assert values(result.transcript)["boot_device"] == "bios_drive 0x81", str(result)
+
+
+@pytest.mark.parametrize("passed", [0x00, pytest.param(0x42, marks=every), pytest.param(0xFF, marks=every)])
+def test_wrong_drive_number(reference: Build, scratch: Path, passed: int) -> None:
+    """The number names a drive without this image: the first hard disk is tried, and has it."""
+    chain = chain_loader(scratch, 0x80, passed)
+    extra = ("-drive", f"if=floppy,format=raw,file={chain}", "-boot", "a")
+    result = ends_well(boot("bios", reference.image, Machine(machine="pc", disk="first", extra=extra)))
+    assert values(result.transcript)["boot_device"] == "bios_drive 0x80", str(result)
+
+
+def test_replaced_file_is_noticed(reference: Build, scratch: Path) -> None:
+    """Its old bytes still lie where they were, so that no checksum tells."""
+    image = scratch / "replaced.img"
+    subprocess.run(["cp", "--sparse=always", reference.image, image], check=True)
+    replace_loader(image, reference.read("BOOTX64.EFI") + bytes(4096))
+    result = boot("bios", image, until=r"TB\d\d: ", settle=1.0, timeout=30)
+    assert result.ended == "seen" and "TB09: BOOTX64.EFI on the stick was replaced" in result.transcript, str(
+        result
+    )
+    ends_well(boot("uefi", image))
+
+
+def test_separate_payload_outlives_a_replaced_file(
+    reference: Build, variant: Callable[..., Path], scratch: Path
+) -> None:
+    image = variant("SEPARATE_PAYLOAD=1")
+    replace_loader(image, reference.read("BOOTX64.EFI") + bytes(4096))
+    ends_well(boot("bios", image))
+
+
+def test_what_the_composer_refuses(reference: Build, scratch: Path) -> None:
+    for layout, says in (("TABLE=apm", "there are mbr and gpt"), ("SECTOR=520", "512 or 4096 bytes")):
+        refused = subprocess.run(
+            [ROOT / "images/image.sh", scratch / "x.img", reference.out / "BOOTX64.EFI", "-", "-"],
+            env={"PATH": "/usr/bin:/bin", **dict([layout.split("=")])},
+            capture_output=True,
+            text=True,
+        )
+        assert refused.returncode != 0 and says in refused.stderr, refused
+    huge = scratch / "huge.efi"
+    with huge.open("wb") as file:
+        file.truncate(1 << 32)
+    refused = subprocess.run(
+        [ROOT / "images/image.sh", scratch / "x.img", huge, "-", "-"], capture_output=True, text=True
+    )
+    assert refused.returncode != 0 and "FAT files end at 4 GiB" in refused.stderr, refused
