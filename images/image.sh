@@ -18,7 +18,7 @@ up() { echo $(( ($1 + $2 - 1) / $2 * $2 )); }
 case $table in mbr | gpt) ;; *) fail "TABLE=$table: there are mbr and gpt" ;; esac
 case $sector in 512 | 4096) ;; *) fail "SECTOR=$sector: disks have sectors of 512 or 4096 bytes" ;; esac
 
-export MTOOLS_SKIP_CHECK=1 MTOOLSRC=/dev/null SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-0}" TZ=UTC
+export MTOOLS_SKIP_CHECK=1 MTOOLSRC=/dev/null SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-315532800}" TZ=UTC
 mib=1048576 efi_size=$(wc -c <"$efi") ia32_size=$(wc -c <"$ia32")
 id=$(sha256sum <"$efi" | cut -c1-32)
 [ "$efi_size" -lt 4294967296 ] || fail "$efi has $efi_size bytes, and FAT files end at 4 GiB; use a smaller kernel or fewer modules"
