@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Writes the inputs that each fuzzer starts from, to corpus/<fuzzer>/: one good input of each kind, in the format that
-the fuzzer itself documents; mode/far is a finding, as it was. `python3 tests/fuzz/corpus.py` after such a format has changed."""
+"""Writes the inputs that each fuzzer starts from, to corpus/<fuzzer>/: good inputs, in the formats that the fuzzers
+themselves document. `python3 tests/fuzz/corpus.py` after a format has changed. (mode/far is a finding.)"""
 
 import struct
 from pathlib import Path
