@@ -27,18 +27,6 @@ struct disk_packet {
 };
 _Static_assert(sizeof(struct disk_packet) == 16, "EDD-3, table 7");
 
-/* Bit by bit: 512 bytes do not deserve a table. As core's crc32c(). */
-static uint32_t crc32c_small(const uint8_t *data, uint32_t size)
-{
-	uint32_t crc = UINT32_MAX;
-	for (; size > 0; size--) {
-		crc ^= *data++;
-		for (int bit = 0; bit < 8; bit++)
-			crc = (crc >> 1) ^ (crc & 1 ? 0x82f63b78u : 0);
-	}
-	return ~crc;
-}
-
 /* The load table came with the loader itself; what is said there is believed only if it adds up. */
 static const struct load_table *checked_table(void)
 {

@@ -69,7 +69,9 @@ uint64_t memory_place(const struct machine *machine, uint64_t linked,
 void payload_load(struct machine *machine); /* disk.c or, in twinboot.0, pxe.c */
 _Noreturn void door_leave(void);            /* the same: halts, or gives the machine back */
 void tables_find(struct machine *machine);  /* tables.c */
-int64_t clock_read(void);                   /* clock.c: as twinboot_handoff.wall_clock */
+/* checksum.c: as core's crc32c(), bit by bit: a load table does not deserve a table. */
+uint32_t crc32c_small(const uint8_t *data, uint32_t size);
+int64_t clock_read(void); /* clock.c: as twinboot_handoff.wall_clock */
 void video_set(struct machine *machine, const struct twinboot_needs *needs); /* video.c */
 
 /* linker/legacy.ld */

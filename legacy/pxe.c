@@ -320,18 +320,6 @@ static int stream_read(void *to, uint32_t size)
 	return 1;
 }
 
-/* As core's crc32c(), bit by bit. */
-static uint32_t crc32c_small(const uint8_t *data, uint32_t size)
-{
-	uint32_t crc = UINT32_MAX;
-	for (; size > 0; size--) {
-		crc ^= *data++;
-		for (int bit = 0; bit < 8; bit++)
-			crc = (crc >> 1) ^ (crc & 1 ? 0x82f63b78u : 0);
-	}
-	return ~crc;
-}
-
 static _Noreturn void die_of(const char *sentence)
 {
 	const uint8_t *s = source.server;

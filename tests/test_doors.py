@@ -262,7 +262,7 @@ def test_separate_payload_outlives_a_replaced_file(
 def test_what_the_composer_refuses(reference: Build, scratch: Path) -> None:
     for layout, says in (("TABLE=apm", "there are mbr and gpt"), ("SECTOR=520", "512 or 4096 bytes")):
         refused = subprocess.run(
-            [ROOT / "images/image.sh", scratch / "x.img", reference.out / "BOOTX64.EFI", "-", "-"],
+            [ROOT / "images/image.sh", scratch / "x.img", reference.out / "BOOTX64.EFI", "-", "-", "/dev/null"],
             env={"PATH": "/usr/bin:/bin", **dict([layout.split("=")])},
             capture_output=True,
             text=True,
@@ -272,6 +272,6 @@ def test_what_the_composer_refuses(reference: Build, scratch: Path) -> None:
     with huge.open("wb") as file:
         file.truncate(1 << 32)
     refused = subprocess.run(
-        [ROOT / "images/image.sh", scratch / "x.img", huge, "-", "-"], capture_output=True, text=True
+        [ROOT / "images/image.sh", scratch / "x.img", huge, "-", "-", "/dev/null"], capture_output=True, text=True
     )
     assert refused.returncode != 0 and "FAT files end at 4 GiB" in refused.stderr, refused

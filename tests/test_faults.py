@@ -154,6 +154,7 @@ class Rude:
     says: str = ""  # begins with the code; empty: it boots all the same
     firmware: str = BIOS
     machine: Machine = Machine()
+    shows: str = ""  # a line of the loader's log
 
 
 A20_OFF = Edit("legacy/main.c", "if (!a20_enable())", "out8(0x92, in8(0x92) & 0xfc);\n\tif (!a20_enable())")
@@ -167,8 +168,27 @@ GROW = (
     "for (UINTN n = 0; n < %s; n++) { EFI_PHYSICAL_ADDRESS a; bs->AllocatePages(AllocateAnyPages, "
     "n %% 2 ? EfiBootServicesData : EfiRuntimeServicesData, 1, &a); }\n\t\t"
 )
+LOUD = Edit("core/log.c", "if (LOG && machine->serial)", "if (machine->serial)")
 
 RUDE = {
+    # The MADT names a processor that is not there.
+    "cpu-never-answers": Rude(
+        (
+            LOUD,
+            Edit(
+                "core/cpus.c",
+                "\treturn count;",
+                "\tif (cpus != NULL)\n\t\tcpus[count].apic_id = 77;\n\treturn count + 1;",
+            ),
+        ),
+        machine=Machine(cpus=2),
+        shows="CPUs: 3, of which 1 parked",
+    ),
+    "init-is-ignored": Rude(
+        (LOUD, Edit("core/cpus.c", "send_to_silent(boot, COMMAND_INIT);", "")),
+        machine=Machine(cpus=2),
+        shows="CPUs: 2, of which 0 parked",
+    ),
     "a20-stays-off": Rude(
         (Edit("legacy/a20.c", "on = *high != saved + i;", "on = 0 && *high != saved + i;"),), "TB02: "
     ),
@@ -247,6 +267,7 @@ def test_rude_firmware(workshop: Workshop, name: str) -> None:
         must_end_in(result, f"^twinboot: {case.says}")
     else:
         assert result.ended == "success" and re.search(HELLO, result.transcript, re.MULTILINE), str(result)
+        assert case.shows in result.transcript, str(result)
 
 
 # None is left out.
