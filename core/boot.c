@@ -270,6 +270,8 @@ void core_boot(struct machine *machine)
 	window_build(&boot);
 	cpu_quiet_interrupts();
 	struct twinboot_handoff *handoff = handoff_make(&boot);
+	log_line(machine, "page tables and handoff: %u KiB at %x",
+		 (boot.memory.arena_top - boot.memory.arena_next) / 1024, boot.memory.arena_next);
 	cpus_start(&boot, handoff->tsc_hz);
 	log_line(machine, "CPUs: %u, of which %u parked", (uint64_t)boot.cpu_count, cpus_parked(&boot));
 	log_line(machine, "entering the kernel at %x, on %u-level page tables at %x", boot.kernel.entry,

@@ -42,6 +42,50 @@ static void check_wall_clock(void)
 	}
 }
 
+/* The loader's log: each line is "+ticks text", counted from the loader's entry. Ticks of the line that
+   begins with `text`, 0 if there is none. */
+static uint64_t log_ticks(const char *text)
+{
+	for (const char *at = handoff->log; *at != 0;) {
+		uint64_t ticks = 0;
+		if (*at == '+')
+			at++;
+		for (; *at >= '0' && *at <= '9'; at++)
+			ticks = ticks * 10 + (uint64_t)(*at - '0');
+		size_t same = 0;
+		while (text[same] != 0 && at[1 + same] == text[same])
+			same++;
+		if (text[same] == 0)
+			return ticks;
+		while (*at != 0 && *at++ != '\n')
+			;
+	}
+	return 0;
+}
+
+static uint64_t microseconds(uint64_t from, uint64_t to)
+{
+	return to > from ? (to - from) / (handoff->tsc_hz / 1000000) : 0;
+}
+
+/* Where the time went, for a person with a real machine. */
+static void report_times(uint64_t now)
+{
+	uint64_t entry = handoff->tsc_loader_entry;
+
+	if (handoff->tsc_hz < 1000000 || !handoff->log) {
+		fact("boot_time_us", "unknown");
+		return;
+	}
+	uint64_t checked = log_ticks("payload: checked"), built = log_ticks("page tables");
+
+	fact("boot_time_us",
+	     "firmware %lu, loader %lu, of which reading %lu, checking %lu, paging %lu, CPUs %lu",
+	     microseconds(0, entry), microseconds(entry, now),
+	     microseconds(entry, handoff->tsc_payload_ready), microseconds(log_ticks("framebuffer"), checked),
+	     microseconds(log_ticks("kernel:"), built), microseconds(built, log_ticks("CPUs:")));
+}
+
 void check_clock(uint64_t now)
 {
 	uint64_t entry = handoff->tsc_loader_entry, ready = handoff->tsc_payload_ready,
@@ -61,5 +105,6 @@ void check_clock(uint64_t now)
 		      ? handoff->tsc_hz == 0
 		      : handoff->tsc_hz > UINT64_C(100000000) && handoff->tsc_hz < UINT64_C(10000000000),
 	      "%lu from %u", handoff->tsc_hz, handoff->tsc_source);
+	report_times(now);
 	check_wall_clock();
 }
