@@ -159,7 +159,7 @@ class Rude:
 
 A20_OFF = Edit("legacy/main.c", "if (!a20_enable())", "out8(0x92, in8(0x92) & 0xfc);\n\tif (!a20_enable())")
 A20_NOT_BY_BIOS = Edit("legacy/a20.c", "bios_call(BIOS_SYSTEM, &r);", "(void)r;")
-A20_NOT_BY_KEYBOARD = Edit("legacy/a20.c", "(keyboard_ready(); i++)", "(0; i++)")
+A20_NOT_BY_KEYBOARD = Edit("legacy/a20.c", "&& keyboard_ready(); i++)", "&& 0; i++)")
 BIOS_MAP_CALL = "bios_call(BIOS_SYSTEM, &r);\n\t\t/* Some BIOSes end"
 READ_MAP = "bs->GetMemoryMap(&size, map.descriptors, key, &descriptor_size, &version);"
 EXIT = "status = bs->ExitBootServices(image, key);"
