@@ -38,6 +38,12 @@ TOLD = {
     "CMDLINE",
     "MODULES",
     "MAX_IMAGE_MIB",
+    "LOG",
+    "TABLE",
+    "SMALL",
+    "SEPARATE_PAYLOAD",
+    "SECTOR",
+    "IMAGE",
 }
 
 T = TypeVar("T")
