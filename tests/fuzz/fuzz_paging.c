@@ -4,7 +4,7 @@
 #include "../unit/core_walk.h"
 
 #define ARENA_SIZE   (UINT64_C(32) << 20)
-#define REQUESTS_MAX 24u
+#define REQUESTS_MAX 12u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -63,7 +63,7 @@ static void map_all(struct paging *paging, const uint8_t *data, size_t size)
 			continue;
 		uint64_t phys = (virt + distance) & 0x000ffffffffff000;
 		if (phys + bytes > UINT64_C(1) << 52)
-			phys = distance;
+			phys = (virt & (HUGE_PAGE - 1)) + distance;
 		requests[count++] = (struct request){virt, phys, bytes, p.flags & 15};
 		paging_map(paging, virt, phys, bytes, p.flags & 15);
 	}
