@@ -187,7 +187,13 @@ int memory_map_read(struct machine *machine, UINTN *key)
 
 int memory_for_core(struct machine *machine)
 {
-	EFI_PHYSICAL_ADDRESS base = FOUR_GIB - 1;
+	/* First, or the rest might lie there. A kernel that does not find its place will be mapped where it
+	 * lies. */
+	EFI_PHYSICAL_ADDRESS base = machine->place_wanted;
+	if (machine->place_wanted_size != 0 &&
+	    !EFI_ERROR(allocate(AllocateAddress, machine->place_wanted_size, &base)))
+		machine->place = base;
+	base = FOUR_GIB - 1;
 	EFI_STATUS status = allocate(AllocateMaxAddress, machine->arena_needed, &base);
 	if (EFI_ERROR(status))
 		return fail(machine, ERROR_OUT_OF_MEMORY, machine->arena_needed / 1024);
@@ -202,10 +208,5 @@ int memory_for_core(struct machine *machine)
 	}
 	if (!EFI_ERROR(status))
 		machine->low_page = base;
-	/* A kernel that does not find its place will be mapped where it lies. */
-	base = machine->place_wanted;
-	if (machine->place_wanted_size != 0 &&
-	    !EFI_ERROR(allocate(AllocateAddress, machine->place_wanted_size, &base)))
-		machine->place = base;
 	return 1;
 }

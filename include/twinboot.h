@@ -55,15 +55,15 @@ struct twinboot_region {
 	uint32_t reserved;  /* 0 */
 };
 
-/* A linear framebuffer, mapped write-combining where the CPU has PAT. A pixel is bits_per_pixel / 8
-   bytes, little-endian; each component is (pixel >> shift) & ((1 << size) - 1). */
+/* A linear framebuffer, mapped write-combining where the CPU has PAT. A pixel is bits_per_pixel / 8 bytes,
+   rounded up, little-endian; each component is (pixel >> shift) & ((1 << size) - 1). */
 struct twinboot_framebuffer {
 	volatile void *base; /* first byte of the top line */
 	uint64_t base_phys;
 	uint64_t size;           /* bytes that may be written: at least pitch * height */
 	uint32_t width;          /* pixels */
 	uint32_t height;         /* pixels */
-	uint32_t pitch;          /* bytes from one line to the next, at least width * bits_per_pixel / 8 */
+	uint32_t pitch;          /* bytes from one line to the next, at least width pixels */
 	uint32_t bits_per_pixel; /* 15, 16, 24 or 32 */
 	uint8_t red_size, red_shift;
 	uint8_t green_size, green_shift;
@@ -235,7 +235,8 @@ enum twinboot_need_flags {
 struct twinboot_needs {
 	uint32_t contract; /* least contract version */
 	uint32_t flags;    /* enum twinboot_need_flags */
-	/* Wishes; 0 means any. The nearest mode that exists is set. */
+	/* Wishes; 0 means any. Where no mode has that size: the display's preferred one, else the one the
+	   firmware is in, else 1024 x 768 or what is nearest to it. */
 	uint32_t framebuffer_width;
 	uint32_t framebuffer_height;
 	uint32_t framebuffer_bits_per_pixel;
