@@ -4,7 +4,7 @@
  *
  * A front door (legacy/, efi/) gathers facts from its firmware into struct machine, then
  *
- *     core_prepare()   while the firmware is still there; it writes only to machine and its scratch, and may fail
+ *     core_prepare()   while the firmware is still there; writes only to machine and scratch, may fail
  *     (the front door says goodbye to its firmware and writes the final memory map into the machine)
  *     core_boot()      never returns
  *
