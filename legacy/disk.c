@@ -17,6 +17,10 @@
 #define SECTORS_A_CALL 127
 #define BYTES_A_CALL   0x10000u
 
+/* After an error, this many times fewer: 127, 16, 2, 1. More steps would make a person wait, since a disk can
+   take seconds to fail. */
+#define SMALLER 8
+
 #define SECTOR_MAX 4096u
 
 struct disk_packet {
@@ -30,7 +34,6 @@ _Static_assert(sizeof(struct disk_packet) == 16, "EDD-3, table 7");
 /* The load table came with the loader itself; what is said there is believed only if it adds up. */
 static const struct load_table *checked_table(void)
 {
-	extern uint8_t load_table[];
 	struct load_table *table = (struct load_table *)load_table;
 	uint32_t crc = table->crc32c;
 	table->crc32c = 0;
@@ -48,8 +51,10 @@ static void require_packets(uint32_t drive)
 		die(ERROR_NO_EDD, (uint64_t)drive);
 }
 
-/* Reads whole sectors to `to` in the bounce buffer. A read that fails once can succeed after a reset. */
-static void read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors, void *to)
+/* Reads whole sectors to `to` in the bounce buffer. A read that fails once can succeed after a reset, and one
+   that fails always can succeed in smaller pieces: 0 asks for those. A sector that cannot be read even alone
+   ends the boot. */
+static int read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors, void *to)
 {
 	static struct disk_packet packet;
 	struct bios_registers r = {0};
@@ -68,11 +73,13 @@ static void read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors, void *t
 		};
 		bios_call(BIOS_DISK, &r);
 		if (!carry(&r))
-			return;
+			return 1;
 		struct bios_registers reset = {.eax = DISK_RESET << 8, .edx = drive};
 		bios_call(BIOS_DISK, &reset);
 	}
-	die(ERROR_DISK_READ, (uint64_t)drive, lba, (uint64_t)(r.eax >> 8 & 0xff));
+	if (sectors == 1)
+		die(ERROR_DISK_READ, (uint64_t)drive, lba, (uint64_t)(r.eax >> 8 & 0xff));
+	return 0;
 }
 
 static void fill(uint8_t *to, uint8_t value, uint32_t bytes)
@@ -129,7 +136,10 @@ static void load_part(const struct load_table *table, int part, uint32_t drive, 
 		uint32_t sectors = (stored + (1u << sector_shift) - 1) >> sector_shift;
 		if (sectors > call_max)
 			sectors = call_max;
-		read_sectors(drive, lba, sectors, bounce_buffer);
+		if (!read_sectors(drive, lba, sectors, bounce_buffer)) {
+			call_max = (sectors + SMALLER - 1) / SMALLER; /* from here on */
+			continue;
+		}
 		uint32_t bytes = sectors << sector_shift;
 		if (bytes > stored)
 			bytes = stored;

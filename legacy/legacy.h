@@ -75,7 +75,7 @@ int64_t clock_read(void); /* clock.c: as twinboot_handoff.wall_clock */
 void video_set(struct machine *machine, const struct twinboot_needs *needs); /* video.c */
 
 /* linker/legacy.ld */
-extern uint8_t boot_sector[], legacy_end[], bounce_buffer[], bounce_buffer_end[];
+extern uint8_t boot_sector[], load_table[], loader_end[], legacy_end[], bounce_buffer[], bounce_buffer_end[];
 extern uint8_t _kernel_start_addr[], _kernel_end_addr[], _modules_start_addr[], _modules_end_addr[];
 
 #endif

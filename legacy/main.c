@@ -18,9 +18,9 @@ static struct machine machine;
 static struct twinboot_region regions[REGIONS_MAX + MACHINE_EXTRA_REGIONS];
 static uint8_t scratch[MACHINE_SCRATCH_SIZE(REGIONS_MAX)] __attribute__((aligned(8)));
 
-/* One page map level 4, one page directory pointer table, four page directories of 2 MiB pages: the low 4
- * GiB. */
-static uint64_t page_tables[6][512] __attribute__((aligned(4096)));
+/* One page map level 4, one page directory pointer table, four page directories of 2 MiB pages, one page
+   table for the first of these: the low 4 GiB. */
+static uint64_t page_tables[7][512] __attribute__((aligned(4096)));
 
 _Static_assert(offsetof(struct machine, error) == 1040, "MACHINE_ERROR in bios_call.S");
 
@@ -53,14 +53,22 @@ static void announce_long_mode(void)
 	bios_call(BIOS_SYSTEM, &r);
 }
 
+/* Page 0 is left out, for null pointers to end in a sentence; and the loader itself, which from here on
+   changes nothing in its code and constants, cannot be written to. */
 static uint32_t identity_map(void)
 {
-	const uint64_t present_writable = 3, large = 0x80;
-	page_tables[0][0] = (uintptr_t)page_tables[1] | present_writable;
+	const uint64_t present = 1, writable = 2, large = 0x80;
+	page_tables[0][0] = (uintptr_t)page_tables[1] | present | writable;
 	for (uint32_t i = 0; i < 4; i++)
-		page_tables[1][i] = (uintptr_t)page_tables[2 + i] | present_writable;
-	for (uint32_t i = 0; i < 4 * 512; i++)
-		page_tables[2 + i / 512][i % 512] = ((uint64_t)i << 21) | present_writable | large;
+		page_tables[1][i] = (uintptr_t)page_tables[2 + i] | present | writable;
+	for (uint32_t i = 1; i < 4 * 512; i++)
+		page_tables[2 + i / 512][i % 512] = ((uint64_t)i << 21) | present | writable | large;
+	page_tables[2][0] = (uintptr_t)page_tables[6] | present | writable;
+	for (uint32_t i = 1; i < 512; i++) {
+		uint32_t page = i * PAGE_SIZE;
+		int own = page >= (uintptr_t)load_table && page < (uintptr_t)loader_end;
+		page_tables[6][i] = page | present | (own ? 0 : writable);
+	}
 	return (uint32_t)page_tables;
 }
 

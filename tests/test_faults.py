@@ -232,6 +232,26 @@ RUDE = {
         ),
         "TB30: exception 14 .*CR2 0x400000001230",
     ),
+    "null-pointer": Rude(
+        (
+            Edit(
+                "core/boot.c",
+                "core_catch_exceptions(machine);",
+                "core_catch_exceptions(machine);\n\t__asm__ volatile(\"movb 8, %%al\" : : : \"al\");",
+            ),
+        ),
+        "TB30: exception 14 .*error code 0x0,.*CR2 0x8",
+    ),
+    "writes-to-itself": Rude(
+        (
+            Edit(
+                "core/boot.c",
+                "core_catch_exceptions(machine);",
+                "core_catch_exceptions(machine);\n\t*(volatile char *)(uintptr_t)core_prepare = 0;",
+            ),
+        ),
+        "TB30: exception 14 .*error code 0x3,",
+    ),
 }
 MORE_RUDE = {
     "no-memory": Rude(
@@ -260,7 +280,7 @@ MORE_RUDE = {
 
 
 # Each is a build of its own: two in the default set.
-QUICK_RUDE = ("cpu-never-answers", "exception")
+QUICK_RUDE = ("cpu-never-answers", "writes-to-itself")
 
 
 @pytest.mark.parametrize(
