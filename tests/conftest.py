@@ -13,6 +13,7 @@ for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # what tests run is not part 
 
 import pytest  # noqa: E402
 
+from faults.workshop import Workshop  # noqa: E402
 from lab import FIRMWARES, Build, Lab  # noqa: E402
 from probes import MissingTool  # noqa: E402
 from qemu import Result  # noqa: E402
@@ -49,6 +50,12 @@ def lab() -> Lab:
 def reference(lab: Lab) -> Build:
     """The default build, with the reference kernel."""
     return lab.build("reference")
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Iterator[Workshop]:
+    with tempfile.TemporaryDirectory(prefix="twinboot-workshop-") as directory:
+        yield Workshop(Path(directory))
 
 
 @pytest.fixture(scope="session")

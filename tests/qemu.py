@@ -118,16 +118,17 @@ def boot(
     until: Optional[str] = None,
     settle: float = 0.5,
     screen: Optional[Path] = None,
+    look: Optional[Callable[[Qmp], None]] = None,
     on_line: Optional[Callable[[str], None]] = None,
 ) -> Result:
     """Boots `image` and waits until QEMU ends, a line matches `until`, or `timeout` is over.
 
     `timeout` counts from when the firmware starts the image: OVMF alone takes seconds under TCG.
     After that line, or the loader's error, the machine runs `settle` seconds more: it may still reset.
-    With `screen`, the screen is saved there (PNG) once `until` has matched or time is up. QEMU's
-    screen goes with QEMU, so isa-debug-exit is left out: the kernel stays and halts.
+    With `screen`, the screen is saved there (PNG) once `until` has matched or time is up; with `look`, that is
+    called then. Both need QEMU, so isa-debug-exit is left out: the kernel stays and halts.
     """
-    if screen is not None:
+    if screen is not None or look is not None:
         machine = replace(machine, debug_exit=False)
         until = until or KERNEL_END
     started = time.monotonic()
@@ -150,6 +151,8 @@ def boot(
             if ended in ("seen", "loader-error", "timeout") and screen is not None:
                 qmp.command("screendump", filename=f"{directory}/screen.ppm")
                 write_png(read_ppm(directory / "screen.ppm"), screen)
+            if ended == "seen" and look is not None:
+                look(qmp)
             qmp.close()
             code = _end(qemu)
     # From QEMU 9 on isa-debug-exit is a shutdown like any other, but for its exit code, which is odd.

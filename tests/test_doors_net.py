@@ -12,9 +12,11 @@ import pytest
 
 import netlab
 import qemu
+from faults.workshop import Edit, Workshop
 from lab import Build, Lab, make
 from netlab import Tftp
 from qemu import Machine, Result, boot
+from qmp import Qmp
 from test_doors import ends_well
 
 PROGRAM = {"bios": "twinboot.0", "uefi": "BOOTX64.EFI"}
@@ -78,6 +80,32 @@ def test_qemus_own_server(reference: Build, files: Path, firmware: str, card: st
     ends_well(boot(firmware, reference.image, Machine(disk="none", extra=extra)))
 
 
+RECEIVE_CONTROL, RECEIVE_ENABLE = 0x100, 1 << 1  # Intel 8254x manual, 13.4.22
+
+
+def receives(qmp: Qmp) -> bool:
+    """Does QEMU's e1000 take packets, which it then writes to memory?"""
+    cards = [
+        device
+        for bus in qmp.command("query-pci")
+        for device in bus["devices"]
+        if device["id"]["vendor"] == 0x8086 and device["id"]["device"] == 0x100E
+    ]
+    (base,) = [region["address"] for region in cards[0]["regions"] if region["type"] == "memory" and region["bar"] == 0]
+    said = qmp.command("human-monitor-command", **{"command-line": f"xp /1wx {base + RECEIVE_CONTROL:#x}"})
+    return int(said.split(":")[1], 16) & RECEIVE_ENABLE != 0
+
+
+@pytest.mark.parametrize("firmware", ["bios", pytest.param("uefi", marks=every)])
+def test_card_is_quiet_when_the_kernel_runs(reference: Build, files: Path, firmware: str) -> None:
+    network = f"user,id=n,tftp={files},bootfile={PROGRAM[firmware]}"
+    extra = ("-netdev", network, "-device", "e1000,netdev=n,bootindex=0")
+    found: list[bool] = []
+    machine = Machine(disk="none", extra=extra)
+    result = boot(firmware, reference.image, machine, look=lambda qmp: found.append(receives(qmp)))
+    assert found == [False], str(result)
+
+
 def fails(image: Path, says: str, machine: Machine, timeout: float = 60) -> Result:
     """The sentence comes, and then the machine goes back to its ROM, which boots the disk."""
     # boot() ends at the sentence otherwise: a disk's loader halts there.
@@ -110,6 +138,35 @@ def test_damaged_payload(reference: Build, files: Path, damage: str) -> None:
     extra = ("-netdev", f"user,id=n,tftp={files},bootfile=twinboot.0", "-device", "e1000,netdev=n,bootindex=0")
     says = "TB13: .*the file ended" if damage == "cut" else "TB14: twinboot.payload from 10.0.2.2 is not a payload"
     fails(reference.image, says, Machine(disk="none", extra=(*extra, *AND_A_DISK)))
+
+
+# ROMs that are not iPXE: their answers are made up in the source.
+STOP_AT_ENTRY = "if (pxe_entry == 0)\n\t\tdie("
+ROMS = {
+    "older than 2.1": (Edit("legacy/pxe.c", '"!PXE"', '"?PXE"'), ""),
+    "without services": (Edit("legacy/pxe.c", STOP_AT_ENTRY, "pxe_entry = 0;\n\t" + STOP_AT_ENTRY), "TB11: no PXE"),
+    "without an answer": (
+        Edit("legacy/pxe.c", "if (status == 0 && cached.size", "if (i > 1 && status == 0 && cached.size"),
+        "TB12: the network boot ROM tells of no server",
+    ),
+    "that keeps the server to itself": (
+        Edit("legacy/pxe.c", "*server = dhcp->server;", "none[4] = {0}, *server = none;"),
+        "",
+    ),
+}
+
+
+@every
+@pytest.mark.parametrize("rom", ROMS)
+def test_other_roms(workshop: Workshop, rom: str) -> None:
+    edit, says = ROMS[rom]
+    image = workshop.rude((edit,), "netboot")
+    extra = ("-netdev", f"user,id=n,tftp={image.parent},bootfile=twinboot.0", "-device", "e1000,netdev=n,bootindex=0")
+    result = boot("bios", image, Machine(disk="none", extra=extra))
+    if says:
+        assert result.ended == "loader-error" and f"twinboot: {says}" in result.transcript, str(result)
+    else:
+        assert result.ended == "success", str(result)
 
 
 @every

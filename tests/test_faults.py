@@ -3,10 +3,9 @@
 And what can be borne is borne: the same firmware, less rude, boots."""
 
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable
 
 import pytest
 
@@ -19,12 +18,6 @@ HELLO = r"^hello from "
 
 BIOS, UEFI = "bios", "uefi"
 SLOW = pytest.mark.all
-
-
-@pytest.fixture(scope="module")
-def workshop() -> Iterator[Workshop]:
-    with tempfile.TemporaryDirectory(prefix="twinboot-faults-") as directory:
-        yield Workshop(Path(directory))
 
 
 def must_end_in(result: Result, says: str) -> None:

@@ -8,12 +8,10 @@ import random
 import re
 import shutil
 import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Iterator
 
 import pytest
 
@@ -29,12 +27,6 @@ HELLO = re.compile(r"^hello from ", re.MULTILINE)
 MACHINE = Machine(machine="pc", memory="64M", display="none", disk="virtio-blk")
 # OVMF's word for a crash in the code that runs before the loader has looked at itself.
 FIRMWARE_EXCEPTION = r"!!!! X64 Exception"
-
-
-@pytest.fixture(scope="module")
-def workshop() -> Iterator[Workshop]:
-    with tempfile.TemporaryDirectory(prefix="twinboot-flips-") as directory:
-        yield Workshop(Path(directory))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,10 @@
 
 import re
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Optional
 
 import pytest
 
@@ -20,12 +19,6 @@ from transcript import parse
 
 SLOW = pytest.mark.all
 HELLO = r"^hello from "
-
-
-@pytest.fixture(scope="module")
-def workshop() -> Iterator[Workshop]:
-    with tempfile.TemporaryDirectory(prefix="twinboot-machines-") as directory:
-        yield Workshop(Path(directory))
 
 
 def says(result: Result, text: str) -> bool:

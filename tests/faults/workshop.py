@@ -40,8 +40,8 @@ class Workshop:
         self.image = Path(shutil.copy(self.out / "twinboot.img", directory / "whole.img"))
         self.kernel = (self.out / "kernel.padded").read_bytes()
 
-    def rude(self, edits: tuple[Edit, ...]) -> Path:
-        """The image with these changes; good until the next call."""
+    def rude(self, edits: tuple[Edit, ...], *targets: str) -> Path:
+        """The image with these changes; good until the next call. What else `targets` make lies beside it."""
         kept: dict[Path, str] = {}
         try:
             for edit in edits:
@@ -52,17 +52,17 @@ class Workshop:
                     text.count(edit.old) == 1
                 ), f"{edit.file} holds {text.count(edit.old)} times: {edit.old}"
                 file.write_text(text.replace(edit.old, edit.new))
-            self._make()
+            self._make(*targets)
         finally:
             for file, text in kept.items():
                 file.write_text(text)  # newer than what was made of it: the next build makes it again
         return self.out / "twinboot.img"
 
-    def _make(self) -> None:
+    def _make(self, *targets: str) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in TOLD}
         command = ["make", "-j2", f"KERNEL={self.out.name}/hello.elf", f"CMDLINE={COMMAND_LINE}"]
         done = subprocess.run(
-            [*command, f"MODULES={self.directory}/module"],
+            [*command, f"MODULES={self.directory}/module", "image", *targets],
             cwd=self.directory,
             env=environment,
             capture_output=True,
