@@ -192,6 +192,8 @@ static void map_physical(struct boot *boot, uint64_t base, uint64_t first)
 	if (framebuffer->base != 0) {
 		uint64_t low = page_down(framebuffer->base),
 			 end = page_up(framebuffer->base + framebuffer->size);
+		if (low < first)
+			low = first;
 		paging_map(paging, base + low, low, end - low, MAP_WRITE | MAP_WRITE_COMBINE);
 	}
 }
@@ -229,10 +231,13 @@ static void map_runtime_services(struct boot *boot)
 {
 	const struct twinboot_region *rows = at(boot->machine->runtime);
 	for (uint32_t i = 0; i < boot->machine->runtime_count; i++) {
+		/* Virtual page 0 stays empty, whatever the firmware keeps there. */
+		uint64_t first = rows[i].base_phys == 0 && rows[i].length != 0 ? PAGE_SIZE : 0;
+		uint64_t low = rows[i].base_phys + first;
 		uint32_t flags = rows[i].type == TWINBOOT_MEMORY_RUNTIME_CODE   ? MAP_EXECUTE
 				 : rows[i].type == TWINBOOT_MEMORY_RUNTIME_DATA ? MAP_WRITE
 										: MAP_WRITE | MAP_UNCACHED;
-		paging_map(&boot->paging, rows[i].base_phys, rows[i].base_phys, rows[i].length, flags);
+		paging_map(&boot->paging, low, low, rows[i].length - first, flags);
 	}
 }
 

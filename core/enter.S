@@ -74,8 +74,6 @@ settled:
 leave:
 	push	%r11 /* RET takes the target from here, and leaves RSP at the null return address */
 	mov	%r12, %rdi
-	pushq	$2 /* all flags clear; bit 1 always reads 1 */
-	popfq
 	xor	%eax, %eax
 	xor	%ebx, %ebx
 	xor	%ecx, %ecx
@@ -90,6 +88,8 @@ leave:
 	xor	%r13d, %r13d
 	xor	%r14d, %r14d
 	xor	%r15d, %r15d
+	pushq	$2 /* all flags clear; bit 1 always reads 1 */
+	popfq
 	ret
 
 /* ---- Every other CPU, on the bridge ---- */

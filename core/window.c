@@ -73,7 +73,8 @@ static uint32_t kernel_efer(const struct boot *boot)
 
 static void note_msr(struct start *start, uint32_t msr)
 {
-	if (start->msr_count < START_MSRS_MAX) {
+	/* The last place is the last one's, which turns the others on. */
+	if (start->msr_count + (msr != MSR_MTRR_DEFAULT) < START_MSRS_MAX) {
 		start->msrs[start->msr_count].msr = msr;
 		start->msrs[start->msr_count++].value = rdmsr(msr);
 	}

@@ -69,7 +69,6 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 		     (uint64_t)damage.expected);
 		return give_up(&machine);
 	}
-	machine.mapped_limit = UINT64_MAX;
 	machine.kernel = (uintptr_t)_kernel_start_addr;
 	machine.kernel_size = (uint64_t)(_kernel_end_addr - _kernel_start_addr);
 	machine.modules = (uintptr_t)_modules_start_addr;

@@ -174,10 +174,15 @@ int memory_map_read(struct machine *machine, UINTN *key)
 	struct twinboot_region *rows = at(machine->regions);
 	machine->region_count = 0;
 	machine->runtime_count = 0;
+	machine->mapped_limit = 0;
 	for (UINTN offset = 0; offset + descriptor_size <= size; offset += descriptor_size) {
 		const EFI_MEMORY_DESCRIPTOR *d = at(machine->efi_memory_map + offset);
 		rows[machine->region_count++] =
 			(struct twinboot_region){d->PhysicalStart, length_of(d), contract_type(d), 0};
+		/* What lies beyond all memory is nowhere: an ACPI table of which a pointer says so. */
+		uint64_t end = d->PhysicalStart + length_of(d);
+		if (contract_type(d) < TWINBOOT_MEMORY_RESERVED && end > machine->mapped_limit)
+			machine->mapped_limit = end;
 		if (d->Attribute & EFI_MEMORY_RUNTIME)
 			add_runtime(machine, d, contract_type(d));
 	}

@@ -13,11 +13,11 @@ static struct answer {
 } answers[CPUS_MAX];
 
 /* On the woken CPU, from entry.S. It comes to rest there. */
-_Noreturn void cpu_run(uint64_t argument, uint64_t rsp, uint64_t rflags)
+_Noreturn void cpu_run(uint64_t argument, uint64_t rsp, uint64_t rflags, uint64_t others)
 {
 	struct answer *answer = (struct answer *)argument;
 
-	answer->registers = registers_read(rsp, rflags);
+	answer->registers = registers_read(rsp, rflags, others);
 	__asm__ volatile("" : : : "memory"); /* x86 keeps the order, the compiler must too */
 	answer->done = true;
 	for (;;)
@@ -53,6 +53,13 @@ static const char *difference(const struct registers *a, const struct registers 
 		{"es", a->es, b->es},
 		{"fs", a->fs, b->fs},
 		{"gs", a->gs, b->gs},
+		{"ldt", a->ldt, b->ldt},
+		{"fs_base", a->fs_base, b->fs_base},
+		{"gs_base", a->gs_base, b->gs_base},
+		{"gdt_limit", a->gdt_limit, b->gdt_limit},
+		{"idt_limit", a->idt_limit, b->idt_limit},
+		{"x87", a->x87_control | a->x87_status << 16, b->x87_control | b->x87_status << 16},
+		{"x87 tags", a->x87_tags, b->x87_tags},
 		{"apic_base", a->apic_base & ~APIC_BASE_BOOT_CPU, b->apic_base & ~APIC_BASE_BOOT_CPU},
 	};
 
@@ -75,10 +82,10 @@ static void check_answer(unsigned number, const struct registers *boot_cpu)
 	check(key, !name, "not %s", name);
 	format_text(key, sizeof(key), "cpu_%u_entered_as_boot_cpu", number);
 	check(key,
-	      r->rsp % 16 == 8 && r->return_address == 0 && !(r->rflags & (RFLAGS_IF | RFLAGS_DF)) &&
+	      r->rsp % 16 == 8 && r->return_address == 0 && r->rflags == RFLAGS_AT_ENTRY && r->others == 0 &&
 		      r->rsp < cpu->stack_top && r->rsp >= cpu->stack_top - handoff->stack_size,
-	      "rsp 0x%lx, stack top 0x%lx, return address 0x%lx, rflags 0x%lx", r->rsp, cpu->stack_top,
-	      r->return_address, r->rflags);
+	      "rsp 0x%lx, stack top 0x%lx, return address 0x%lx, rflags 0x%lx, other registers 0x%lx", r->rsp,
+	      cpu->stack_top, r->return_address, r->rflags, r->others);
 }
 
 static void check_parked(unsigned number, const struct registers *boot_cpu)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The doors into the kernel: kernel_main for the boot CPU (the ELF entry point), cpu_main for each parked CPU
- * that is woken. Both note RSP and RFLAGS as they are, before compiled code changes them, and call
+ * that is woken. Both note the registers as they are, before compiled code changes them, and call
  *
- *     target(what RDI held, RSP at entry, RFLAGS at entry)
+ *     target(what RDI held, RSP at entry, RFLAGS at entry, all other general registers ORed)
  *
  * Only then do they make true what compiled code relies on, so that a broken promise is reported and not fatal.
  */
@@ -11,9 +11,13 @@
 	.globl \name
 	.type \name, @function
 \name:
-	mov	%rsp, %rsi		/* mov, pushf and pop leave every flag alone */
 	pushfq
+	or	%rax, %rcx
+	.irp	register, rbx, rdx, rsi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	or	%\register, %rcx
+	.endr
 	pop	%rdx
+	mov	%rsp, %rsi
 	cli
 	cld
 	and	$-16, %rsp

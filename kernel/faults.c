@@ -2,6 +2,7 @@
 /* Provokes the faults that the page tables promise, each caught by the kernel's own handlers. */
 #include "kernel.h"
 #include "report.h"
+#include "cpu.h"
 
 #define VECTORS    32
 #define STUB_SIZE  16
@@ -24,14 +25,12 @@ extern const uint8_t fault_stubs[];
 
 static struct gate gates[VECTORS];
 
-void faults_install(void)
+uint16_t faults_install(void)
 {
-	struct __attribute__((packed)) {
-		uint16_t limit;
-		uint64_t base;
-	} idtr = {sizeof(gates) - 1, (uint64_t)gates};
+	struct descriptor_table idtr = {sizeof(gates) - 1, (uint64_t)gates}, before;
 	uint16_t code_segment;
 
+	__asm__("sidt %0" : "=m"(before));
 	__asm__("mov %%cs, %0" : "=r"(code_segment));
 	for (unsigned i = 0; i < VECTORS; i++) {
 		uint64_t stub = (uint64_t)fault_stubs + (uint64_t)i * STUB_SIZE;
@@ -44,6 +43,7 @@ void faults_install(void)
 		};
 	}
 	__asm__ volatile("lidt %0" : : "m"(idtr));
+	return before.limit;
 }
 
 /* From catch.S: a fault that nobody expected. Better a sentence than a reset. */

@@ -23,11 +23,12 @@ static inline void *direct_map(uint64_t physical)
 	return (void *)(handoff->direct_map_base + physical);
 }
 
-/* entry.S: what RDI, RSP and RFLAGS are, noted before any compiled code runs. */
+/* entry.S: what the registers are, noted before any compiled code runs. */
 _Noreturn void kernel_main(const struct twinboot_handoff *handoff);
 _Noreturn void cpu_main(uint64_t argument);
-_Noreturn void kernel_run(const struct twinboot_handoff *given, uint64_t rsp, uint64_t rflags);
-_Noreturn void cpu_run(uint64_t argument, uint64_t rsp, uint64_t rflags);
+_Noreturn void kernel_run(const struct twinboot_handoff *given, uint64_t rsp, uint64_t rflags,
+			  uint64_t others);
+_Noreturn void cpu_run(uint64_t argument, uint64_t rsp, uint64_t rflags, uint64_t others);
 
 /* main.c: draws the screen, ends the transcript and QEMU. */
 _Noreturn void kernel_end_run(void);
@@ -74,11 +75,14 @@ void check_modules(void);
 
 /* registers.c */
 struct registers {
-	uint64_t rsp, rflags, return_address;
-	uint64_t cr0, cr3, cr4, efer, pat, apic_base, mtrrs;
-	uint32_t cs, ss, ds, es, fs, gs, apic_id;
+	uint64_t rsp, rflags, others; /* others: the general registers but RSP and RDI, ORed */
+	uint64_t return_address;
+	uint64_t cr0, cr3, cr4, efer, pat, apic_base, mtrrs, fs_base, gs_base;
+	uint32_t cs, ss, ds, es, fs, gs, ldt, apic_id;
+	uint16_t gdt_limit, idt_limit, x87_control, x87_status, x87_tags;
 };
-struct registers registers_read(uint64_t rsp, uint64_t rflags);
+/* The state at entry, but for idt_limit where faults_install() came first. */
+struct registers registers_read(uint64_t rsp, uint64_t rflags, uint64_t others);
 void check_registers(const struct registers *registers);
 
 /* clock.c */
@@ -112,7 +116,7 @@ struct fault {
 };
 extern struct fault fault_caught;
 bool fault_catch(void (*action)(uint64_t), uint64_t argument);
-void faults_install(void);
+uint16_t faults_install(void); /* the limit of the IDT that there was */
 void check_faults(void);
 
 /* tables.c */

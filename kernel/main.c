@@ -46,18 +46,21 @@ _Noreturn void kernel_end_run(void)
 	halt();
 }
 
-_Noreturn void kernel_run(const struct twinboot_handoff *given, uint64_t rsp, uint64_t rflags)
+_Noreturn void kernel_run(const struct twinboot_handoff *given, uint64_t rsp, uint64_t rflags,
+			  uint64_t others)
 {
 	uint64_t now = rdtsc();
 
 	report_begin();
 	check_image_untouched();
-	faults_install();
+	uint16_t idt_limit = faults_install();
 	if (!check_handoff(given))
 		kernel_end_run();
 	handoff = given;
 
-	struct registers registers = registers_read(rsp, rflags);
+	struct registers registers = registers_read(rsp, rflags, others);
+
+	registers.idt_limit = idt_limit;
 
 	check_registers(&registers);
 	check_image_place();

@@ -32,9 +32,18 @@ static uint64_t mtrr_digest(void)
 	return digest;
 }
 
-struct registers registers_read(uint64_t rsp, uint64_t rflags)
+/* Intel SDM 1, 8.1.10: FNSTENV's image in 64-bit mode. */
+struct x87_environment {
+	uint16_t control, reserved1, status, reserved2, tags, reserved3;
+	uint32_t rest[4];
+};
+
+struct registers registers_read(uint64_t rsp, uint64_t rflags, uint64_t others)
 {
-	struct registers r = {.rsp = rsp, .rflags = rflags, .return_address = *(const uint64_t *)rsp};
+	struct registers r = {
+		.rsp = rsp, .rflags = rflags, .others = others, .return_address = *(const uint64_t *)rsp};
+	struct descriptor_table gdtr, idtr;
+	struct x87_environment x87;
 
 	__asm__ volatile("mov %%cr0, %0" : "=r"(r.cr0));
 	__asm__ volatile("mov %%cr3, %0" : "=r"(r.cr3));
@@ -45,6 +54,17 @@ struct registers registers_read(uint64_t rsp, uint64_t rflags)
 	__asm__ volatile("mov %%es, %0" : "=r"(r.es));
 	__asm__ volatile("mov %%fs, %0" : "=r"(r.fs));
 	__asm__ volatile("mov %%gs, %0" : "=r"(r.gs));
+	__asm__ volatile("sldt %0" : "=r"(r.ldt));
+	__asm__ volatile("sgdt %0" : "=m"(gdtr));
+	__asm__ volatile("sidt %0" : "=m"(idtr));
+	__asm__ volatile("fnstenv %0" : "=m"(x87));
+	r.gdt_limit = gdtr.limit;
+	r.idt_limit = idtr.limit;
+	r.x87_control = x87.control;
+	r.x87_status = x87.status;
+	r.x87_tags = x87.tags;
+	r.fs_base = rdmsr(MSR_FS_BASE);
+	r.gs_base = rdmsr(MSR_GS_BASE);
 	r.efer = rdmsr(MSR_EFER);
 	r.pat = cpu_has_pat() ? rdmsr(MSR_PAT) : 0;
 	r.apic_base = rdmsr(MSR_APIC_BASE);
@@ -70,8 +90,36 @@ static void check_segments(const struct registers *r)
 	     r->fs, r->gs);
 	/* Present, privilege 0, code; 64-bit and not also 32-bit. */
 	check("cs_is_64_bit_code", (code & 0x60f800) == 0x209800, "access rights 0x%x", code);
-	/* Null, or present, privilege 0, writable data. */
-	check("ss_is_null_or_data", r->ss < 4 || (stack & 0xfa00) == 0x9200, "access rights 0x%x", stack);
+	/* Present, privilege 0, writable data. */
+	check("ss_is_data", (stack & 0xfa00) == 0x9200, "access rights 0x%x", stack);
+	check("selectors_as_agreed",
+	      r->cs == 8 && r->ss == 16 && r->ds == 16 && r->es == 16 && r->fs == 16 && r->gs == 16,
+	      "not 8 for CS and 16 for the others");
+	check("segment_bases_are_0", r->fs_base == 0 && r->gs_base == 0, "FS 0x%lx, GS 0x%lx", r->fs_base,
+	      r->gs_base);
+	check("gdt_has_three_entries", r->gdt_limit == 3 * 8 - 1, "limit %u", r->gdt_limit);
+	check("idt_is_empty", r->idt_limit == 0, "limit %u", r->idt_limit);
+	check("ldt_is_null", r->ldt == 0, "0x%x", r->ldt);
+}
+
+/* The first STI brings nothing that the kernel did not ask for. */
+static void check_interrupts(const struct registers *r)
+{
+	uint8_t masks[2] = {inb(0x21), inb(0xa1)}; /* the two 8259s */
+
+	check("legacy_interrupts_are_masked", masks[0] == 0xff && masks[1] == 0xff, "0x%x, 0x%x", masks[0],
+	      masks[1]);
+	if (!cpu_has_apic()) {
+		check_skipped("apic_timer_is_masked", "no local APIC");
+		return;
+	}
+	const unsigned lvt_timer = 0x320, masked = 1 << 16;
+	uint64_t base = r->apic_base & APIC_BASE_ADDRESS;
+	uint64_t timer = r->apic_base & APIC_BASE_X2
+				 ? rdmsr(MSR_X2APIC + lvt_timer / 16)
+				 : *(const volatile uint32_t *)direct_map(base + lvt_timer);
+
+	check("apic_timer_is_masked", timer & masked, "0x%lx", timer);
 }
 
 static void check_control_registers(const struct registers *r)
@@ -84,6 +132,9 @@ static void check_control_registers(const struct registers *r)
 		fact("pat", "0x%lx", r->pat);
 	fact("apic_base", "0x%lx", r->apic_base);
 
+	check("cr0_as_agreed", r->cr0 == CR0_AT_ENTRY, "cr0 0x%lx", r->cr0);
+	check("cr4_as_agreed", (r->cr4 & ~CR4_LA57) == CR4_AT_ENTRY, "cr4 0x%lx", r->cr4);
+	check("pat_as_agreed", !cpu_has_pat() || r->pat == PAT_AT_ENTRY, "0x%lx", r->pat);
 	check("cr0_protected_and_paged", (r->cr0 & (CR0_PE | CR0_PG)) == (CR0_PE | CR0_PG), "cr0 0x%lx",
 	      r->cr0);
 	check("cr0_write_protect", r->cr0 & CR0_WP, "cr0 0x%lx", r->cr0);
@@ -103,10 +154,15 @@ void check_registers(const struct registers *r)
 {
 	uint64_t stack_bottom = handoff->stack_top - handoff->stack_size;
 
-	/* The arithmetic flags are nobody's promise. */
-	fact("rflags", "0x%lx", r->rflags & ~UINT64_C(0x8d5));
+	fact("rflags", "0x%lx", r->rflags);
 	check("interrupts_are_off", !(r->rflags & RFLAGS_IF), "rflags 0x%lx", r->rflags);
 	check("direction_flag_is_clear", !(r->rflags & RFLAGS_DF), "rflags 0x%lx", r->rflags);
+	check("other_flags_are_clear",
+	      (r->rflags | RFLAGS_IF | RFLAGS_DF) == (RFLAGS_AT_ENTRY | RFLAGS_IF | RFLAGS_DF),
+	      "rflags 0x%lx", r->rflags);
+	check("other_registers_are_0", r->others == 0, "ORed 0x%lx", r->others);
+	check("x87_as_after_fninit", r->x87_control == 0x37f && r->x87_status == 0 && r->x87_tags == 0xffff,
+	      "control 0x%x, status 0x%x, tags 0x%x", r->x87_control, r->x87_status, r->x87_tags);
 
 	fact("rsp", "0x%lx", r->rsp);
 	fact("stack_top", "0x%lx", handoff->stack_top);
@@ -120,5 +176,6 @@ void check_registers(const struct registers *r)
 	      handoff->stack_size);
 
 	check_segments(r);
+	check_interrupts(r);
 	check_control_registers(r);
 }

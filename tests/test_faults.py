@@ -267,6 +267,16 @@ MORE_RUDE = {
         UEFI,
     ),
     "map-outgrows": Rude((Edit("efi/main.c", EXIT, GROW % "200" + EXIT),), "TB41: ", UEFI),
+    "wild-acpi-pointer": Rude(
+        (
+            Edit(
+                "core/acpi.c",
+                "memcpy(&phys, entries + i, width);",
+                "memcpy(&phys, entries + i, width);\n\t\tphys |= i == 0 ? UINT64_C(1) << 63 : 0;",
+            ),
+        ),
+        firmware=UEFI,
+    ),
     "map-grows": Rude((Edit("efi/main.c", EXIT, GROW % "8 * (i < 3)" + EXIT),), firmware=UEFI),
     "key-never-right": Rude((Edit("efi/main.c", EXIT, EXIT.replace("key", "key + 1")),), "TB42: ", UEFI),
 }
