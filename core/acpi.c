@@ -102,10 +102,22 @@ static uint16_t pm_timer_port(const struct machine *machine)
 	return port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
+/* The closest of three readings: between the two clocks of one, system management mode can take its time (USB
+   keyboards on old machines: once a millisecond). */
 static struct machine_sample sample(uint16_t port)
 {
-	uint32_t ticks = in32(port) & PM_TIMER_MASK;
-	return (struct machine_sample){ticks, 0, __builtin_ia32_rdtsc()};
+	struct machine_sample best = {0};
+	uint64_t closest = UINT64_MAX;
+	for (int i = 0; i < 3; i++) {
+		uint64_t before = __builtin_ia32_rdtsc();
+		uint32_t ticks = in32(port) & PM_TIMER_MASK;
+		uint64_t after = __builtin_ia32_rdtsc();
+		if (after - before < closest) {
+			closest = after - before;
+			best = (struct machine_sample){ticks, 0, after};
+		}
+	}
+	return best;
 }
 
 void acpi_pm_timer_sample(struct machine *machine)
