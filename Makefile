@@ -294,21 +294,23 @@ include bench/bench.mk
 
 # ---- Tests ---------------------------------------------------------------------------------------------------------
 
-# The first comment of a unit test or fuzzer names the sources it links.
+# The first comment of a unit test or fuzzer names the sources it links; others it includes.
 links = $(shell sed -n 's|^/\* links: \(.*\) \*/$$|\1|p' $(1))
+includes = $(shell sed -n 's|^\#include "../../\(.*\.c\)"$$|\1|p' $(1))
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TIME ?= 60
 
 .SECONDEXPANSION:
-$(OUT)/unit/%: tests/unit/%.c $$(call links,tests/unit/$$*.c) $(wildcard core/*.h embed/*.h include/*.h) | $(DEPS_TEST)
+HOST_HEADERS := $(wildcard core/*.h embed/*.h include/*.h tests/unit/*.h)
+$(OUT)/unit/%: tests/unit/%.c $$(call links,tests/unit/$$*.c) $$(call includes,tests/unit/$$*.c) $(HOST_HEADERS) | $(DEPS_TEST)
 	@mkdir -p $(@D)
-	$(call say,HOSTCC,$<)$(CC) $(HOST_FLAGS) $(SANITIZE) -I include -o $@ $(filter %.c,$^) -lcmocka
+	$(call say,HOSTCC,$<)$(CC) $(HOST_FLAGS) $(SANITIZE) -I include -o $@ $< $(call links,$<) -lcmocka
 
-$(OUT)/fuzz/%: tests/fuzz/%.c $$(call links,tests/fuzz/$$*.c) $(wildcard core/*.h embed/*.h include/*.h) | $(DEPS_TEST)
+$(OUT)/fuzz/%: tests/fuzz/%.c $$(call links,tests/fuzz/$$*.c) $$(call includes,tests/fuzz/$$*.c) $(HOST_HEADERS) | $(DEPS_TEST)
 	@mkdir -p $(@D)
-	$(call say,FUZZER,$<)clang -std=gnu11 -O1 -g $(SANITIZE) -fsanitize=fuzzer -I include -o $@ $(filter %.c,$^)
+	$(call say,FUZZER,$<)clang -std=gnu11 -O1 -g $(SANITIZE) -fsanitize=fuzzer -I include -o $@ $< $(call links,$<)
 
 .PHONY: test test-all unit lint fuzz
 test: unit lint $(IMAGE) ## unit tests on the host, lint, and boots through both firmwares
