@@ -104,12 +104,9 @@ def test_bios(workshop: Workshop, scratch: Path, count: int) -> None:
     try_all(workshop, scratch, "bios", choose(image.bios_ranges, count, SEED + count))
 
 
-# By default a text, the kernel and the command line's neighbourhood: the sections that are nothing but loaded.
-@pytest.mark.parametrize("count", [3, pytest.param(36, marks=pytest.mark.all)])
+@pytest.mark.parametrize("count", [12, pytest.param(36, marks=pytest.mark.all)])
 def test_uefi(workshop: Workshop, scratch: Path, count: int) -> None:
     ranges = Image(workshop.image, workshop.kernel).efi_ranges
-    if count == 3:
-        ranges = [part for part in ranges if part.name in (".rodata", "kernel", "description")]
     try_all(workshop, scratch, "uefi", choose(ranges, count, SEED + count))
 
 

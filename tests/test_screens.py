@@ -32,6 +32,8 @@ def test_screens_agree(reference: Build, scratch: Path) -> None:
         assert result.ended == "seen", str(result)
         picture, said = read_png(path), values(result.transcript)
         assert (picture.width, picture.height) == (1024, 768), "what the kernel's note asks for"
+        corners = [picture.pixel(x, y) for y in (4, 763) for x in (4, 1019)]
+        assert corners == [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)], corners
         assert len(picture.colours()) > 100, "the test card alone has more colours"
         return without_rectangle(picture, said["firmware_rectangle"])
 
