@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The reference kernel on other machines: every check passes, and BIOS and UEFI agree, on each of them."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,15 @@ MORE_ROWS = [
 ]
 
 
+NOT_RAM = ("reserved", "framebuffer", "bad")
+
+
+def ram_kib(said: dict[str, str]) -> int:
+    """What the kernel's map has of RAM, whatever it is used for."""
+    kinds = {key: re.fullmatch(r"memory_(\w+)_kib", key) for key in said}
+    return sum(int(said[key]) for key, kind in kinds.items() if kind and kind[1] not in NOT_RAM)
+
+
 @pytest.mark.parametrize(
     "row", [*ROWS, *(pytest.param(row, marks=pytest.mark.all) for row in MORE_ROWS)], ids=str
 )
@@ -68,6 +78,9 @@ def test_machine(lab: Lab, row: Row) -> None:
         failed = [str(line) for line in parse(result.transcript) if line.value.startswith("FAIL")]
         assert result.ended == "success" and not failed, f"{failed}\n{result}"
         said = values(result.transcript)
+        assert said.get("cpus_absent", "0") == "0", str(result)
+        size = int(row.machine.memory[:-1]) << {"M": 10, "G": 20}[row.machine.memory[-1]]
+        assert size - 2048 <= ram_kib(said) <= size, f"{ram_kib(said)} KiB of {size}: {result}"
         assert {key: said.get(key) for key, _ in row.says} == dict(row.says), str(result)
     # A listed difference need not occur on every machine; test_transcripts_agree looks for stale entries.
     bios, uefi = (parse(results[firmware].transcript) for firmware in FIRMWARES)
