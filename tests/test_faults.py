@@ -267,6 +267,27 @@ MORE_RUDE = {
         UEFI,
     ),
     "map-outgrows": Rude((Edit("efi/main.c", EXIT, GROW % "200" + EXIT),), "TB41: ", UEFI),
+    # Nothing but memory and the way out; the system table's clock, too.
+    "no-protocols": Rude(
+        (
+            Edit(
+                "efi/main.c",
+                "EFI_STATUS efi_main(",
+                "static EFI_STATUS EFIAPI refuse(void)\n{\n\treturn EFI_UNSUPPORTED;\n}\n\nEFI_STATUS efi_main(",
+            ),
+            Edit(
+                "efi/main.c",
+                "bs = st->BootServices;",
+                "static EFI_BOOT_SERVICES poor;\n\tpoor = *st->BootServices;\n\tbs = &poor;\n"
+                + "".join(
+                    f"\tpoor.{service} = (void *)refuse;\n"
+                    for service in ("HandleProtocol", "LocateProtocol", "LocateHandleBuffer", "SetWatchdogTimer")
+                )
+                + "\tst->RuntimeServices->GetTime = (void *)refuse;",
+            ),
+        ),
+        firmware=UEFI,
+    ),
     "wild-acpi-pointer": Rude(
         (
             Edit(
