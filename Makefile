@@ -255,11 +255,11 @@ $(OUT)/BOOTIA32.EFI: $(OUT)/ia32.elf
 $(IMAGE): $(OUT)/legacy.bin $(OUT)/BOOTX64.EFI $(OUT)/BOOTIA32.EFI $(OUT)/compose $(OUT)/LAYOUT.value images/image.sh
 	$(call say,IMAGE,$@)$(LAYOUT) images/image.sh $@ $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/compose $(OUT)/BOOTIA32.EFI
 
-$(OUT)/twinboot.0: $(OUT)/pxe.elf
+$(OUT)/pxe.bin: $(OUT)/pxe.elf
 	$(call say,OBJCOPY,$@)$(OBJCOPY) -O binary -j .boot -j .loader $< $@
 
-$(OUT)/twinboot.payload: $(OUT)/BOOTX64.EFI $(OUT)/netboot
-	$(call say,NETBOOT,$@)$(OUT)/netboot $< $@
+$(OUT)/twinboot.payload $(OUT)/twinboot.0 &: $(OUT)/BOOTX64.EFI $(OUT)/pxe.bin $(OUT)/netboot
+	$(call say,NETBOOT,$(OUT)/twinboot.0)$(OUT)/netboot $(OUT)/BOOTX64.EFI $(OUT)/pxe.bin $(OUT)/twinboot.payload $(OUT)/twinboot.0
 
 .PHONY: image inspect netboot
 netboot: $(NETBOOT) ## twinboot.0 and twinboot.payload for BIOS (PXE), BOOTX64.EFI for UEFI (PXE, HTTP): docs/netboot.md

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * netboot BOOTX64.EFI TWINBOOT.PAYLOAD: writes the payload as the BIOS network boot program fetches it
- * (legacy/pxe_payload.h). UEFI needs no such file: its loader carries the payload.
+ * netboot BOOTX64.EFI PXE.BIN TWINBOOT.PAYLOAD TWINBOOT.0: writes the payload as the BIOS network boot
+ * program fetches it, and that program with its sum (legacy/pxe_payload.h). UEFI needs no such files: its
+ * loader carries the payload.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -44,12 +45,51 @@ static uint32_t header_size(uint64_t kernel)
 	return (uint32_t)(offset & ~(uint64_t)(PAYLOAD_PAGE - 1));
 }
 
+/* A file that is there whole or not at all. */
+static char temporary[4096];
+
+static FILE *begin(const char *name)
+{
+	if (snprintf(temporary, sizeof(temporary), "%s.tmp", name) >= (int)sizeof(temporary))
+		die("%s: the name is too long", name);
+	FILE *out = fopen(temporary, "wb");
+	if (out == NULL)
+		die("%s: %s", temporary, strerror(errno));
+	return out;
+}
+
+static void end(FILE *out, const char *name)
+{
+	if (fclose(out) != 0 || rename(temporary, name) != 0)
+		die("%s: %s", name, strerror(errno));
+	image_close();
+}
+
+static void write_program(const char *from, const char *to)
+{
+	static uint8_t code[1 << 16];
+	uint32_t sum = 0;
+	image_open(from, "rb");
+	uint64_t size = image_bytes();
+	if (size > sizeof(code))
+		die("%s: more than 64 KiB, which a network boot ROM may not load", from);
+	read_at(0, code, size);
+	put32(code + PXE_SUM_OFFSET, 0);
+	for (uint32_t i = 0; i < size; i += 4)
+		sum += get32(code + i);
+	put32(code + PXE_SUM_OFFSET, 0 - sum);
+	FILE *out = begin(to);
+	if (fwrite(code, 1, size, out) != size)
+		die("%s: %s", temporary, strerror(errno));
+	end(out, to);
+}
+
 int main(int argc, char **argv)
 {
-	char temporary[4096];
 	program = image_name = "netboot";
-	if (argc != 3 || snprintf(temporary, sizeof(temporary), "%s.tmp", argv[2]) >= (int)sizeof(temporary))
-		die("wants BOOTX64.EFI TWINBOOT.PAYLOAD");
+	if (argc != 5)
+		die("wants BOOTX64.EFI PXE.BIN TWINBOOT.PAYLOAD TWINBOOT.0");
+	write_program(argv[2], argv[4]);
 	image_open(argv[1], "rb");
 	uint32_t size = (uint32_t)image_bytes();
 	uint64_t kernel = pe_section(0, size, ".kernel"), modules = pe_section(0, size, ".modules");
@@ -71,15 +111,11 @@ int main(int argc, char **argv)
 	header.crc32c = crc32c(0, &header, sizeof(header));
 	memcpy(page, &header, sizeof(header));
 
-	FILE *out = fopen(temporary, "wb");
-	if (out == NULL)
-		die("%s: %s", temporary, strerror(errno));
+	FILE *out = begin(argv[3]);
 	if (fwrite(page, 1, sizeof(page), out) != sizeof(page))
 		die("%s: %s", temporary, strerror(errno));
 	copy_to(out, temporary, kernel, info.kernel_stored);
 	copy_to(out, temporary, modules, info.modules_stored);
-	if (fclose(out) != 0 || rename(temporary, argv[2]) != 0)
-		die("%s: %s", argv[2], strerror(errno));
-	image_close();
+	end(out, argv[3]);
 	return 0;
 }

@@ -5,20 +5,15 @@
  * wrote at their end.
  */
 #include "load_table.h"
+#include "say.inc"
 
 #define STACK_TOP       0x7c00
 #define TRIES           3
 #define FIRST_HARD_DISK 0x80
 
-#define BIOS_VIDEO       0x10
-#define VIDEO_TELETYPE   0x0e
 #define BIOS_DISK        0x13
 #define DISK_RESET       0x00
 #define DISK_READ_PACKET 0x42
-#define BIOS_SERIAL      0x14
-#define SERIAL_START     0x00
-#define SERIAL_SEND      0x01
-#define SERIAL_9600_8N1  0xe3
 
 	.code16
 	.section .boot, "ax", @progbits
@@ -56,24 +51,9 @@ flat:
 	push	%si
 	call	load
 	pop	%si /* the sentence is about the drive that was named */
-stop:	cld
-	mov	$SERIAL_START << 8 | SERIAL_9600_8N1, %ax
-	xor	%dx, %dx
-	int	$BIOS_SERIAL
-6:	lodsb
-	test	%al, %al
-	jz	7f
-	push	%ax
-	mov	$VIDEO_TELETYPE, %ah
-	mov	$7, %bx
-	int	$BIOS_VIDEO
-	pop	%ax
-	mov	$SERIAL_SEND, %ah
-	xor	%dx, %dx
-	int	$BIOS_SERIAL
-	jmp	6b
-7:	hlt
-	jmp	7b
+stop:	SAY
+8:	hlt
+	jmp	8b
 
 	/* Enters the loader if it is on the drive; else comes back with SI at a sentence. */
 load:	pushl	packet + BOOT_PACKET_LBA

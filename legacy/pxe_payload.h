@@ -7,6 +7,10 @@
 #ifndef PXE_PAYLOAD_H
 #define PXE_PAYLOAD_H
 
+/* In twinboot.0: a uint32_t that makes the sum of all the file's words of four bytes 0. */
+#define PXE_SUM_OFFSET 8
+
+#ifndef __ASSEMBLER__
 #include <stdint.h>
 
 #define PXE_PAYLOAD_NAME    "twinboot.payload"
@@ -22,5 +26,6 @@ struct pxe_payload {
 	uint64_t modules_size, modules_stored; /* at the page behind the kernel */
 };
 _Static_assert(sizeof(struct pxe_payload) == 56, "packed by itself");
+#endif
 
 #endif

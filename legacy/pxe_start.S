@@ -1,17 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The beginning of twinboot.0, where a network boot ROM loads and calls it (Intel, Preboot Execution Environment 2.1,
- * 4.4.5): keeps what is needed to call the ROM and to go back to it, and enters the loader that follows.
+ * 4.4.5): makes sure of the loader that follows, keeps what is needed to call the ROM and to go back to it, and enters
+ * the loader.
  */
+#include "pxe_payload.h"
+#include "say.inc"
+
+#define LOAD_SEGMENT 0x7c0 /* boot_sector, from its beginning */
+
 	.code16
 	.section .boot, "ax", @progbits
 	.globl boot_sector
 boot_sector:
 	ljmp	$0, $1f /* 07C0:0000 is as good */
+	.org boot_sector + PXE_SUM_OFFSET
+	.long	0 /* netboot writes it */
 1:	pushfw
 	pushaw
 	pushw	%ds
 	pushw	%es
+	cld
+	mov	$LOAD_SEGMENT, %ax
+	mov	%ax, %ds
+	xor	%si, %si
+	xor	%edx, %edx
+	mov	$pxe_dwords, %cx
+2:	lodsl
+	add	%eax, %edx
+	loop	2b
+	mov	%cx, %ds
+	mov	$damaged, %si
+	test	%edx, %edx
+	jnz	stop
 	mov	%sp, %bp
 	mov	26(%bp), %eax /* under the return address: !PXE's address; of it, pxe.c believes the checksum */
 	xor	%dx, %dx
@@ -40,12 +61,18 @@ pxe_handler:
 pxe_leave:
 	cli
 	lss	%cs:rom_stack, %sp
-	popw	%es
+leave:	popw	%es
 	popw	%ds
 	popaw
 	popfw
 	mov	$1, %ax /* PXENV_EXIT_FAILURE */
 	lretw
+
+stop:	SAY
+	jmp	leave
+
+damaged:
+	.asciz	"twinboot: TB00: twinboot.0 is damaged; copy it to the server again\r\n"
 
 	.balign 4
 	.globl pxe_on_stack, pxenv_at_entry, pxe_entry

@@ -140,6 +140,17 @@ def test_damaged_payload(reference: Build, files: Path, damage: str) -> None:
     fails(reference.image, says, Machine(disk="none", extra=(*extra, *AND_A_DISK)))
 
 
+@every
+def test_damaged_boot_program(reference: Build, files: Path) -> None:
+    """It looks at itself before it does anything, and goes back to the ROM."""
+    program = files / "twinboot.0"
+    data = bytearray(program.read_bytes())
+    data[len(data) // 2] ^= 4
+    program.write_bytes(data)
+    extra = ("-netdev", f"user,id=n,tftp={files},bootfile=twinboot.0", "-device", "e1000,netdev=n,bootindex=0")
+    fails(reference.image, r"TB00: twinboot\.0 is damaged", Machine(disk="none", extra=(*extra, *AND_A_DISK)))
+
+
 # ROMs that are not iPXE: their answers are made up in the source.
 STOP_AT_ENTRY = "if (pxe_entry == 0)\n\t\tdie("
 ROMS = {
