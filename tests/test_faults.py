@@ -262,7 +262,7 @@ MORE_RUDE = {
     "a20-off-no-bios-no-keyboard": Rude((A20_OFF, A20_NOT_BY_BIOS, A20_NOT_BY_KEYBOARD)),
     "exception-uefi": Rude(RUDE["exception"].edits, RUDE["exception"].says, UEFI),
     "map-not-readable": Rude(
-        (Edit("efi/memory.c", READ_MAP, "EFI_DEVICE_ERROR;\n\tdescriptor_size = version = 0;"),),
+        (Edit("efi/memory.c", READ_MAP, "EFI_DEVICE_ERROR;\n\t*key = descriptor_size = version = 0;"),),
         "TB41: ",
         UEFI,
     ),
