@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../core/crc32c.h"
@@ -80,8 +81,11 @@ static uint8_t *read_file(const char *name, size_t *size)
 		die(name, strerror(errno));
 	long length = ftell(file);
 	rewind(file);
-	uint8_t *bytes = length > 0 ? malloc((size_t)length) : NULL;
-	if (bytes == NULL || fread(bytes, 1, (size_t)length, file) != (size_t)length)
+	/* Private: what is changed stays here. */
+	uint8_t *bytes =
+		length > 0 ? mmap(NULL, (size_t)length, PROT_READ | PROT_WRITE, MAP_PRIVATE, fileno(file), 0)
+			   : MAP_FAILED;
+	if (bytes == MAP_FAILED)
 		die(name, "cannot be read");
 	fclose(file);
 	*size = (size_t)length;
@@ -116,8 +120,8 @@ static uint32_t loaded_crc32c(const uint8_t *bytes, uint32_t stored, uint32_t si
 static struct self *find_self(uint8_t *in, size_t size)
 {
 	struct self *found = NULL;
-	for (size_t i = PAGE; i + sizeof(*found) <= size; i += 4)
-		if (found == NULL && memcmp(in + i, SELF_MAGIC, sizeof(found->magic)) == 0)
+	for (size_t i = PAGE; found == NULL && i + sizeof(*found) <= size; i += 4)
+		if (memcmp(in + i, SELF_MAGIC, sizeof(found->magic)) == 0)
 			found = (struct self *)(in + i);
 	return found;
 }
@@ -203,6 +207,5 @@ int main(int argc, char **argv)
 	if (fseek(out, 0, SEEK_SET) != 0 || fwrite(in, 1, PAGE, out) != PAGE || fflush(out) != 0 ||
 	    ftruncate(fileno(out), next_offset) != 0 || fclose(out) != 0) /* the last page is whole too */
 		die(argv[2], "cannot be written");
-	free(in);
 	return 0;
 }

@@ -19,6 +19,7 @@
 struct elf {
 	const uint8_t *data;
 	size_t size;
+	bool mapped; /* set by who mapped `data` with input_open() */
 	Elf64_Ehdr header;
 	Elf64_Phdr segments[ELF_SEGMENTS_MAX]; /* the program headers as they are in the file */
 	uint32_t segment_count;

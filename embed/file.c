@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
 
 #include "file.h"
 
@@ -53,6 +53,14 @@ void input_close(const struct input *input)
 {
 	if (input->size)
 		munmap((void *)input->data, input->size);
+}
+
+void input_let_go(const uint8_t *data, size_t size)
+{
+	size_t before = (uintptr_t)data % (size_t)sysconf(_SC_PAGESIZE);
+
+	/* Nothing is lost if it fails. */
+	madvise((void *)(data - before), before + size, MADV_DONTNEED);
 }
 
 static bool cannot_write(const struct output *output)

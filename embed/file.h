@@ -17,6 +17,8 @@ struct input {
 /* Maps the file that `report` speaks about. */
 bool input_open(struct input *input, const struct report *report);
 void input_close(const struct input *input);
+/* Takes bytes of a mapped file out of memory until they are looked at again. */
+void input_let_go(const uint8_t *data, size_t size);
 
 /* Grows as `temporary` until output_commit() gives it its name. What fails has been reported. */
 struct output {

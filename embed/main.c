@@ -38,8 +38,10 @@ static bool open_kernel(struct kernel *kernel, const char *path)
 
 static bool check_opened(struct kernel *kernel, uint32_t image_mib)
 {
-	return elf_open(&kernel->elf, kernel->input.data, kernel->input.size, &kernel->report) &&
-	       check_kernel(&kernel->elf, image_mib, &kernel->report);
+	if (!elf_open(&kernel->elf, kernel->input.data, kernel->input.size, &kernel->report))
+		return false;
+	kernel->elf.mapped = true;
+	return check_kernel(&kernel->elf, image_mib, &kernel->report);
 }
 
 static bool check(const char *path, uint32_t image_mib)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define COMPARED_AT_ONCE (UINT64_C(4) << 20)
+
 static uint64_t headers_end(const Elf64_Ehdr *header)
 {
 	return header->e_phoff + header->e_phnum * sizeof(Elf64_Phdr);
@@ -117,7 +119,7 @@ static bool all_zero(const uint8_t *bytes, uint64_t size)
 }
 
 /* Compares bytes `from` to `to` of two segments as they are in memory: zeros follow what is stored. */
-static bool same_bytes(const struct elf *a_elf, const Elf64_Phdr *a, const struct elf *b_elf,
+static bool same_piece(const struct elf *a_elf, const Elf64_Phdr *a, const struct elf *b_elf,
 		       const Elf64_Phdr *b, uint64_t from, uint64_t to)
 {
 	const uint8_t *a_data = a_elf->data + a->p_offset;
@@ -131,6 +133,34 @@ static bool same_bytes(const struct elf *a_elf, const Elf64_Phdr *a, const struc
 	return memcmp(a_data + from, b_data + from, both - from) == 0 &&
 	       (a_end <= both || all_zero(a_data + both, a_end - both)) &&
 	       (b_end <= both || all_zero(b_data + both, b_end - both));
+}
+
+static void let_go(const struct elf *elf, const Elf64_Phdr *load, uint64_t from, uint64_t to)
+{
+	if (to > load->p_filesz)
+		to = load->p_filesz;
+	if (elf->mapped && from < to)
+		input_let_go(elf->data + load->p_offset + from, to - from);
+}
+
+/* Piece by piece: what has been compared of two large files need not stay in memory. */
+static bool same_bytes(const struct elf *a_elf, const Elf64_Phdr *a, const struct elf *b_elf,
+		       const Elf64_Phdr *b, uint64_t from, uint64_t to)
+{
+	uint64_t stored = a->p_filesz > b->p_filesz ? a->p_filesz : b->p_filesz;
+
+	if (to > stored)
+		to = stored;
+	while (from < to) {
+		uint64_t end = to - from > COMPARED_AT_ONCE ? from + COMPARED_AT_ONCE : to;
+
+		if (!same_piece(a_elf, a, b_elf, b, from, end))
+			return false;
+		let_go(a_elf, a, from, end);
+		let_go(b_elf, b, from, end);
+		from = end;
+	}
+	return true;
 }
 
 bool layout_same(const struct layout *a, const struct elf *a_elf, const struct layout *b,

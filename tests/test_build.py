@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """make: the same bytes every time, and nothing done that need not be done."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 from lab import ARTEFACTS, Build, build, make
-from probes import PROBES
+from probes import PROBES, Probe
 
 COMPILED = ("x86_64", "i686", "efi", "host")  # where `out` keeps what was compiled
 
@@ -50,3 +52,21 @@ def test_another_kernel_rebuilds_only_what_holds_it(scratch: Path) -> None:
 def test_another_command_line_is_taken_up(scratch: Path) -> None:
     first = build(scratch, "CMDLINE=one").read("twinboot.img")
     assert build(scratch, "CMDLINE=two").read("twinboot.img") != first
+
+
+MEASURE = """import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10)"""
+
+
+def test_no_step_holds_the_payload_twice(reference: Build, scratch: Path) -> None:
+    payload = 32 << 20
+    kernel, stripped, padded = (scratch / f"kernel.{kind}" for kind in ("elf", "stripped", "padded"))
+    Probe("gcc", PROBES["gcc_at_2_mib"].options, data=payload).build(kernel)
+    info = ["--kernel", padded, "--sha256", "0" * 64, "--command-line", "", "--modules", ""]
+    info += ["--out", scratch / "modules.bin", "--ld", scratch / "payload.ld"]
+    for step in (["strip", kernel, stripped], ["pad", stripped, padded, kernel], ["info", *info]):
+        # In a small process of its own: a child's peak begins with its parent's.
+        command = [sys.executable, "-c", MEASURE, reference.out / "embed", *step]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0 and int(done.stdout) < 1.5 * payload, (step, done)

@@ -1157,6 +1157,48 @@ static void assert_no_file(const char *path)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* Maps a kernel of some pieces, as embed pad does. */
+static struct input open_large(struct elf *elf, const char *path)
+{
+	const struct report report = {path, stderr};
+	struct input input;
+
+	assert_true(input_open(&input, &report) && elf_open(elf, input.data, input.size, &report));
+	elf->mapped = true;
+	return input;
+}
+
+static void lost_bytes_are_noticed_in_each_piece(void **state)
+{
+	static const uint64_t places[] = {0, (4 * MIB) - 1, 4 * MIB, 9 * MIB - 1};
+	static struct elf a_elf, b_elf;
+	static struct layout a, b;
+	struct kernel *kernel = good();
+
+	(void)state;
+	segment(kernel, 2)->p_filesz = 9 * MIB;
+	segment(kernel, 2)->p_memsz = 11 * MIB;
+	put_file("a", kernel->bytes, kernel->size);
+	assert_int_equal(truncate("a", (off_t)(0x2100 + 9 * MIB)), 0);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		put_file("b", kernel->bytes, kernel->size);
+		assert_int_equal(truncate("b", (off_t)(0x2100 + 9 * MIB)), 0);
+		struct input a_input = open_large(&a_elf, "a"), b_input = open_large(&b_elf, "b");
+
+		layout_plan(&a, &a_elf);
+		layout_plan(&b, &b_elf);
+		assert_true(layout_same(&a, &a_elf, &b, &b_elf));
+		FILE *file = fopen("b", "r+");
+
+		assert_true(fseek(file, (long)(0x2100 + places[i]), SEEK_SET) == 0 &&
+			    fputc(0xa5, file) != EOF);
+		fclose(file);
+		assert_false(layout_same(&a, &a_elf, &b, &b_elf));
+		input_close(&a_input);
+		input_close(&b_input);
+	}
+}
+
 static const char digest_text[] = "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F";
 
 static struct info_options info_options(const char *modules)
@@ -1515,6 +1557,7 @@ int main(void)
 		cmocka_unit_test(lost_bytes_are_noticed),
 		WITH_FILES(info_describes_the_payload),
 		WITH_FILES(info_is_the_same_every_time),
+		WITH_FILES(lost_bytes_are_noticed_in_each_piece),
 		WITH_FILES(info_without_modules),
 		WITH_FILES(depfile_escapes_what_make_would_read),
 		WITH_FILES(bad_info_leaves_nothing_behind),
