@@ -201,6 +201,7 @@ int main(int argc, char **argv)
 		}
 	}
 	optional->dll_characteristics |= NX_COMPAT;
+	optional->checksum = 0; /* none: objcopy's is of other bytes */
 	optional->image_size = next_address;
 	optional->headers_size = PAGE;
 	optional->data_size = next_offset - PAGE - optional->code_size;

@@ -50,12 +50,12 @@ static void copy_bytes(uint64_t from, uint64_t to, uint64_t size)
 	}
 }
 
-static struct load_table make_table(const struct layout *layout, struct fat_file file, uint64_t efi)
+static struct load_table make_table(const struct layout *layout, struct fat_file file)
 {
 	struct load_table table = {.magic = LOAD_TABLE_MAGIC, .version = LOAD_TABLE_VERSION};
 	struct payload_info info;
-	uint64_t modules = pe_section(efi, file.size, ".modules"),
-		 kernel = pe_section(efi, file.size, ".kernel");
+	uint64_t modules = pe_section(file.place, file.size, ".modules"),
+		 kernel = pe_section(file.place, file.size, ".kernel");
 	read_at(modules, &info, sizeof(info));
 	if (info.magic != PAYLOAD_MAGIC)
 		die("BOOTX64.EFI holds no payload");
@@ -72,7 +72,7 @@ static struct load_table make_table(const struct layout *layout, struct fat_file
 		table.file.offset = file.entry;
 		table.file.cluster = file.cluster;
 		table.file.size = file.size;
-		table.file.crc32c = crc32c_at(efi, file.size);
+		table.file.crc32c = crc32c_at(file.place, file.size);
 	}
 	if (kernel % LOAD_ALIGNMENT != 0 || modules % LOAD_ALIGNMENT != 0)
 		die("the payload does not begin at a multiple of %u bytes", LOAD_ALIGNMENT);
@@ -104,11 +104,11 @@ static uint32_t read_legacy(const char *name, uint8_t boot[SECTOR], uint8_t load
 	return (uint32_t)size;
 }
 
-static void write_iso(const struct layout *layout, uint64_t efi, uint32_t efi_size,
+static void write_iso(const struct layout *layout, const struct fat_file *x64, const struct fat_file *ia32,
 		      const uint8_t boot[SECTOR])
 {
 	static uint8_t area[ISO_END - ISO_START];
-	iso_make(layout, efi, efi_size, area);
+	iso_make(layout, x64, ia32, area);
 	memcpy(area + (ISO_BOOT_SECTOR - ISO_START), boot, SECTOR);
 	write_at(ISO_START, area, sizeof(area));
 }
@@ -166,9 +166,8 @@ int main(int argc, char **argv)
 		die("loader and file system do not fit where they should lie");
 
 	struct fat fat = fat_open(layout.esp);
-	struct fat_file file = fat_find_loader(&fat);
-	uint64_t efi = fat_place(&fat, file);
-	struct load_table table = make_table(&layout, file, efi);
+	struct fat_file x64 = fat_find(&fat, LOADER_X64), ia32 = fat_find(&fat, LOADER_IA32);
+	struct load_table table = make_table(&layout, x64);
 	memset(loader, 0, LOAD_TABLE_SIZE);
 	memcpy(loader, &table, sizeof(table));
 	table.crc32c = crc32c(0, loader, LOAD_TABLE_SIZE);
@@ -180,7 +179,7 @@ int main(int argc, char **argv)
 		struct boot_parameters cd = door;
 		cd.sector = ISO_BLOCK;
 		boot_put(boot, &cd);
-		write_iso(&layout, efi, file.size, boot);
+		write_iso(&layout, &x64, &ia32, boot);
 	}
 	boot_put(boot, &door);
 	partitions_make(&layout, boot);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* FAT (Microsoft, FAT32 File System Specification 1.03): as much of it as finds one file. */
+/* FAT (Microsoft, FAT32 File System Specification 1.03): as much of it as finds a file. */
 #include "image.h"
 
 #include <string.h>
@@ -70,8 +70,19 @@ static uint64_t cluster_place(const struct fat *fat, uint32_t cluster)
 	return fat->data + (uint64_t)(cluster - 2) * fat->cluster_bytes;
 }
 
-/* An 8.3 name in the directory that starts at cluster `directory` (0: FAT12's or FAT16's root). */
-struct fat_file fat_find(const struct fat *fat, uint32_t directory, const char name[11])
+/* "BOOTX64.EFI", up to a '/' or the end, as a directory entry has it. Gives how many characters that were. */
+static size_t put_short_name(char entry[11], const char *name)
+{
+	size_t length = strcspn(name, "/"), stem = strcspn(name, "./");
+	memset(entry, ' ', 11);
+	memcpy(entry, name, stem);
+	if (stem < length)
+		memcpy(entry + 8, name + stem + 1, length - stem - 1);
+	return length;
+}
+
+/* In the directory that starts at cluster `directory` (0: FAT12's or FAT16's root). */
+static int find_in(const struct fat *fat, uint32_t directory, const char name[11], struct fat_file *file)
 {
 	for (uint32_t steps = 0; steps <= fat->cluster_count; steps++) {
 		uint64_t place = directory != 0 ? cluster_place(fat, directory) : fat->root;
@@ -79,33 +90,35 @@ struct fat_file fat_find(const struct fat *fat, uint32_t directory, const char n
 		for (uint32_t i = 0; i < entries; i++, place += ENTRY_SIZE) {
 			uint8_t entry[ENTRY_SIZE];
 			read_at(place, entry, sizeof(entry));
-			if (entry[11] != ATTRIBUTE_LONG && memcmp(entry, name, 11) == 0)
-				return (struct fat_file){
-					place, get16(entry + 26) | (uint32_t)get16(entry + 20) << 16,
-					get32(entry + 28)};
+			if (entry[11] == ATTRIBUTE_LONG || memcmp(entry, name, 11) != 0)
+				continue;
+			file->entry = place;
+			file->cluster = get16(entry + 26) | (uint32_t)get16(entry + 20) << 16;
+			file->size = get32(entry + 28);
+			return 1;
 		}
 		if (directory == 0)
-			break;
+			return 0;
 		directory = next_cluster(fat, directory);
 		if (!is_cluster(fat, directory))
-			break;
+			return 0;
 	}
-	die("its EFI system partition holds no EFI/BOOT/BOOTX64.EFI");
+	return 0;
 }
 
-struct fat_file fat_find_loader(const struct fat *fat)
+struct fat_file fat_find(const struct fat *fat, const char *path)
 {
-	struct fat_file directory = fat_find(fat, fat->root_cluster, "EFI        ");
-	directory = fat_find(fat, directory.cluster, "BOOT       ");
-	return fat_find(fat, directory.cluster, "BOOTX64 EFI");
-}
-
-uint64_t fat_place(const struct fat *fat, struct fat_file file)
-{
+	struct fat_file file = {.path = path, .cluster = fat->root_cluster};
+	char name[11];
+	for (const char *rest = path; *rest != 0; rest += *rest == '/') {
+		rest += put_short_name(name, rest);
+		if (!find_in(fat, file.cluster, name, &file))
+			die("its EFI system partition holds no %s", path);
+	}
 	uint32_t clusters = (uint32_t)(((uint64_t)file.size + fat->cluster_bytes - 1) / fat->cluster_bytes);
 	for (uint32_t i = 0; i + 1 < clusters; i++)
 		if (next_cluster(fat, file.cluster + i) != file.cluster + i + 1)
-			die("BOOTX64.EFI lies in pieces, so that a BIOS cannot load from it; make the image "
-			    "anew");
-	return cluster_place(fat, file.cluster);
+			die("%s lies in pieces, so that only UEFI can load it; make the image anew", path);
+	file.place = cluster_place(fat, file.cluster);
+	return file;
 }

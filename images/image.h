@@ -48,7 +48,7 @@ void partitions_make(const struct layout *layout,
 uint64_t partitions_find(struct layout *layout);
 void gpt_check(const struct layout *layout, uint64_t size, void (*problem)(const char *format, ...));
 
-/* fat.c: as much of FAT as finds one file. */
+/* fat.c: as much of FAT as finds a file. */
 struct fat {
 	uint64_t table, data, root; /* root: FAT12 and FAT16 only */
 	uint64_t table_size;
@@ -57,25 +57,28 @@ struct fat {
 };
 
 struct fat_file {
+	const char *path;
 	uint64_t entry; /* its directory entry's place in the image */
+	uint64_t place; /* its own: it lies in one piece */
 	uint32_t cluster, size;
 };
 
 int fat_is_one(uint64_t start, uint32_t sector);
 struct fat fat_open(uint64_t start);
-struct fat_file fat_find(const struct fat *fat, uint32_t directory, const char name[11]);
-struct fat_file fat_find_loader(const struct fat *fat);          /* EFI/BOOT/BOOTX64.EFI */
-uint64_t fat_place(const struct fat *fat, struct fat_file file); /* it must lie in one piece */
+#define LOADER_X64  "EFI/BOOT/BOOTX64.EFI"
+#define LOADER_IA32 "EFI/BOOT/BOOTIA32.EFI"
+struct fat_file fat_find(const struct fat *fat, const char *path); /* 8.3 names, capital letters */
 
 /* pe.c: where a section's raw data lie, in the PE file that starts at `file` and has `size` bytes. */
 uint64_t pe_section(uint64_t file, uint32_t size, const char *name);
+int pe_checksum_agrees(uint64_t file, uint32_t size); /* or there is none */
 
 /* iso.c: ISO 9660 with El Torito, from sector 0 of the CD's own (2048 bytes) on, the system area left out. */
 #define ISO_BLOCK       2048u
 #define ISO_START       (16u * ISO_BLOCK)
 #define ISO_BOOT_SECTOR (25u * ISO_BLOCK)
 #define ISO_END         (26u * ISO_BLOCK)
-void iso_make(const struct layout *layout, uint64_t efi, uint32_t efi_size,
+void iso_make(const struct layout *layout, const struct fat_file *x64, const struct fat_file *ia32,
 	      uint8_t area[ISO_END - ISO_START]);
 
 #endif

@@ -62,15 +62,18 @@ static struct layout inspect_partitions(void)
 	return layout;
 }
 
-static void inspect_fat(const struct fat *fat, const struct fat_file *file, uint64_t efi)
+static void inspect_fat(const struct fat *fat, const struct fat_file *x64, const struct fat_file *ia32)
 {
 	printf("file system   FAT%d, %u clusters of %u bytes\n", fat->bits, fat->cluster_count,
 	       fat->cluster_bytes);
-	printf("              EFI/BOOT/BOOTX64.EFI, %u bytes at %#llx\n", file->size, (ull)efi);
+	printf("              %s, %u bytes at %#llx\n", x64->path, x64->size, (ull)x64->place);
+	printf("              %s, %u bytes at %#llx\n", ia32->path, ia32->size, (ull)ia32->place);
 	uint32_t first = crc32c_at(fat->table, fat->table_size);
 	for (uint32_t i = 1; i < fat->tables; i++)
 		if (crc32c_at(fat->table + i * fat->table_size, fat->table_size) != first)
 			problem("the two copies of the FAT differ; run fsck.fat on the EFI system partition");
+	if (!pe_checksum_agrees(ia32->place, ia32->size))
+		problem("%s: damaged (its checksum does not agree)", ia32->path);
 }
 
 /* The boot sector and its twin for CDs, and the loader that both lead to. */
@@ -112,7 +115,7 @@ static struct load_table inspect_loader(struct layout *layout)
 	return table;
 }
 
-static void inspect_iso(const struct layout *layout, uint64_t efi, uint32_t efi_size)
+static void inspect_iso(const struct layout *layout, const struct fat_file *x64, const struct fat_file *ia32)
 {
 	static uint8_t expected[ISO_END - ISO_START], found[ISO_END - ISO_START];
 	if (!layout->iso) {
@@ -120,7 +123,7 @@ static void inspect_iso(const struct layout *layout, uint64_t efi, uint32_t efi_
 		return;
 	}
 	printf("CD            ISO 9660, El Torito for BIOS and UEFI\n");
-	iso_make(layout, efi, efi_size, expected);
+	iso_make(layout, x64, ia32, expected);
 	read_at(ISO_START, found, sizeof(found));
 	if (memcmp(expected, found, ISO_BOOT_SECTOR - ISO_START) != 0)
 		problem("its CD file system does not agree with its partitions: damaged, or the EFI system "
@@ -219,8 +222,8 @@ static void show_modules(const struct payload_info *info)
 		printf("modules       none\n");
 }
 
-static void compare_places(const struct load_table *table, const struct fat_file *file, uint64_t efi,
-			   uint64_t kernel, uint64_t modules)
+static void compare_places(const struct load_table *table, const struct fat_file *file, uint64_t kernel,
+			   uint64_t modules)
 {
 	const uint64_t bios_kernel = table->parts[LOAD_KERNEL].offset,
 		       bios_modules = table->parts[LOAD_MODULES].offset;
@@ -240,7 +243,7 @@ static void compare_places(const struct load_table *table, const struct fat_file
 	else if (bios_kernel != kernel || bios_modules != modules)
 		problem("BIOS and UEFI do not load from the same place");
 	else
-		check_crc("BOOTX64.EFI", efi, file->size, table->file.crc32c);
+		check_crc("BOOTX64.EFI", file->place, file->size, table->file.crc32c);
 }
 
 int main(int argc, char **argv)
@@ -252,14 +255,13 @@ int main(int argc, char **argv)
 	struct layout layout = inspect_partitions();
 	struct load_table table = inspect_loader(&layout);
 	struct fat fat = fat_open(layout.esp);
-	struct fat_file file = fat_find_loader(&fat);
-	uint64_t efi = fat_place(&fat, file);
-	inspect_fat(&fat, &file, efi);
-	inspect_iso(&layout, efi, file.size);
+	struct fat_file x64 = fat_find(&fat, LOADER_X64), ia32 = fat_find(&fat, LOADER_IA32);
+	inspect_fat(&fat, &x64, &ia32);
+	inspect_iso(&layout, &x64, &ia32);
 
-	uint64_t kernel = pe_section(efi, file.size, ".kernel"),
-		 modules = pe_section(efi, file.size, ".modules");
-	compare_places(&table, &file, efi, kernel, modules);
+	uint64_t kernel = pe_section(x64.place, x64.size, ".kernel"),
+		 modules = pe_section(x64.place, x64.size, ".modules");
+	compare_places(&table, &x64, kernel, modules);
 	check_payload("UEFI", kernel, modules);
 	struct payload_info head;
 	read_at(modules, &head, sizeof(head));

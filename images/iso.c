@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ISO 9660 (ECMA-119) with El Torito (Phoenix and IBM, 1.0), around an image that is a disk first. It is
- * written here and not by xorriso, because a directory record must point at the BOOTX64.EFI inside of the
+ * written here and not by xorriso, because directory records must point at the files inside of the
  * ESP: the payload lies in the image once, and who copies files off the CD still gets it. Numbers come in
  * both byte orders ("both").
  *
@@ -163,7 +163,8 @@ static void catalog(const struct layout *layout, uint8_t *p)
 }
 
 /* All but the boot sector's block. */
-void iso_make(const struct layout *layout, uint64_t efi, uint32_t efi_size, uint8_t area[ISO_END - ISO_START])
+void iso_make(const struct layout *layout, const struct fat_file *x64, const struct fat_file *ia32,
+	      uint8_t area[ISO_END - ISO_START])
 {
 	uint8_t *block[END];
 	if (layout->size / ISO_BLOCK > UINT32_MAX)
@@ -189,6 +190,8 @@ void iso_make(const struct layout *layout, uint64_t efi, uint32_t efi_size, uint
 	if (layout->esp_size <= UINT32_MAX)
 		entry(p, "ESP.IMG;1", layout->esp, layout->esp_size, FLAG_HIDDEN);
 	entry(directory(block[EFI], EFI, ROOT), "BOOT", EFI_BOOT * ISO_BLOCK, ISO_BLOCK, FLAG_DIRECTORY);
-	entry(directory(block[EFI_BOOT], EFI_BOOT, EFI), "BOOTX64.EFI;1", efi, efi_size, 0);
+	p = directory(block[EFI_BOOT], EFI_BOOT, EFI);
+	p = entry(p, "BOOTIA32.EFI;1", ia32->place, ia32->size, 0);
+	entry(p, "BOOTX64.EFI;1", x64->place, x64->size, 0);
 	catalog(layout, block[CATALOG]);
 }

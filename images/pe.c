@@ -22,3 +22,26 @@ uint64_t pe_section(uint64_t file, uint32_t size, const char *name)
 	}
 	die("BOOTX64.EFI has no section %s; build it with twinboot", name);
 }
+
+int pe_checksum_agrees(uint64_t file, uint32_t size)
+{
+	uint8_t block[4096];
+	uint32_t place = 0, stored = 0, sum = 0;
+	for (uint32_t at = 0, part; at < size; at += part) {
+		part = size - at < sizeof(block) ? size - at : sizeof(block);
+		memset(block, 0, sizeof(block));
+		read_at(file + at, block, part);
+		if (at == 0) {
+			place = get32(block + 0x3c) + 24 + 64;
+			if (place > sizeof(block) - 4)
+				return 0;
+			stored = get32(block + place);
+			put32(block + place, 0);
+		}
+		for (uint32_t i = 0; i < part; i += 2) {
+			sum += get16(block + i);
+			sum = (sum & 0xffff) + (sum >> 16);
+		}
+	}
+	return stored == 0 || stored == sum + size;
+}

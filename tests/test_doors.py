@@ -138,11 +138,14 @@ def test_other_programs_accept_the_image(variant: Callable[..., Path], layout: s
     assert isoinfo.returncode == 0 and isoinfo.stderr == "" and "BOOTX64.EFI;1" in isoinfo.stdout, isoinfo
 
 
-def test_file_on_the_cd_is_the_file_in_the_esp(reference: Build) -> None:
-    done = subprocess.run(
-        ["isoinfo", "-x", "/EFI/BOOT/BOOTX64.EFI;1", "-i", reference.image], capture_output=True
-    )
-    assert done.stdout == reference.read("BOOTX64.EFI")
+@pytest.mark.parametrize("name", ["BOOTX64.EFI", "BOOTIA32.EFI"])
+@pytest.mark.parametrize("layout", ["TABLE=mbr", pytest.param("SMALL=1 TABLE=gpt", marks=every)])
+def test_file_on_the_cd_is_the_file_in_the_esp(
+    reference: Build, variant: Callable[..., Path], layout: str, name: str
+) -> None:
+    image = variant(*layout.split())
+    done = subprocess.run(["isoinfo", "-x", f"/EFI/BOOT/{name};1", "-i", image], capture_output=True)
+    assert done.stdout == reference.read(name)
 
 
 def test_size(reference: Build, variant: Callable[..., Path]) -> None:

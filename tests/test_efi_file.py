@@ -67,5 +67,9 @@ def test_base_relocations_are_well_formed(efi: Pe) -> None:
         assert any(s.address <= target <= s.address + s.virtual_size - 8 for s in efi.sections), hex(target)
 
 
+def test_no_wrong_checksum(efi: Pe) -> None:
+    assert efi.checksum == 0, "objcopy's is of the bytes before efi/finish"
+
+
 def test_no_time_of_the_build(efi: Pe) -> None:
     assert efi.timestamp == 0

@@ -42,11 +42,29 @@ def offset(image: Path, what: str) -> int:
         "load table": loader,
         "kernel": struct.unpack_from("<Q", table, 16)[0] + 4096,
         "payload's description": struct.unpack_from("<Q", table, 32)[0] + 16,
+        "file for 32-bit UEFI": file_place(image, "::EFI/BOOT/BOOTIA32.EFI") + 5000,
         "FAT": mbr_partitions(sector0)[0].start * SECTOR + 40 * SECTOR,
         "CD file system": ISO_START + 80,
         "boot sector for CDs": CD_BOOT_SECTOR + 0x70,
         "boot sector": 0x1B0,
     }[what]
+
+
+def file_place(image: Path, name: str) -> int:
+    """Where a file begins that lies in one piece in the EFI system partition."""
+    with image.open("rb") as file:
+        start = mbr_partitions(file.read(SECTOR))[0].start * SECTOR
+        said = subprocess.run(
+            ["mshowfat", "-i", f"{image}@@{start}", name], capture_output=True, text=True, check=True
+        ).stdout
+        match = re.search(r"<(\d+)", said)
+        assert match, said
+        file.seek(start)
+        boot = file.read(SECTOR)
+    reserved, tables, table_sectors = (
+        struct.unpack_from(form, boot, at)[0] for form, at in (("<H", 14), ("<B", 16), ("<I", 36))
+    )
+    return start + (reserved + tables * table_sectors + (int(match[1]) - 2) * boot[13]) * SECTOR
 
 
 def sparse_copy(image: Path, to: Path) -> Path:
@@ -92,6 +110,7 @@ def test_any_cut(reference: Build, inspect: Inspect, scratch: Path, cut: "int | 
         "load table",
         "kernel",
         "payload's description",
+        "file for 32-bit UEFI",
         "FAT",
         "CD file system",
         "boot sector for CDs",
