@@ -24,9 +24,10 @@ mib=1048576 efi_size=$(wc -c <"$efi") ia32_size=$(wc -c <"$ia32")
 id=$(head -c $mib "$efi" | sha256sum | cut -c1-32)
 [ "$efi_size" -lt 4294967296 ] || fail "$efi has $efi_size bytes, and FAT files end at 4 GiB; use a smaller kernel or fewer modules"
 
-# Where things lie: docs/images.md. A GPT's partitions begin at whole MiB, so the loader moves there.
-loader=65536 esp=$mib
-[ "$table" = mbr ] || loader=$mib esp=$(( 2 * mib ))
+# Where things lie: docs/images.md. No partition begins below 1 MiB, and in a GPT the loader has one: it moves there. The
+# ESP follows at once, and both begin and end at multiples of 64 KiB; whole MiB would cost two of them.
+loader=65536 esp=$mib align=4096
+[ "$table" = mbr ] || loader=$mib align=65536 esp=$(( mib + 65536 ))
 esp=${ESP_START:-$esp}
 copy=0
 if [ -n "$separate" ]; then # not more than the file's own size, in whole MiB
@@ -64,8 +65,6 @@ while [ $(( (reserved + 2 * fat + root + directories * cluster) * sector % 4096 
 	reserved=$(( reserved + 1 ))
 done
 sectors=$(( reserved + 2 * fat + root + clusters * cluster ))
-align=4096
-[ "$table" = mbr ] || align=$mib
 esp_size=$(up $(( sectors * sector )) $align)
 size=$(( esp + esp_size ))
 [ "$table" = mbr ] || size=$(up $(( size + 33 * sector )) 4096)

@@ -9,7 +9,8 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lab import ROOT, Build, make
+from lab import ROOT, Build, build, make
+from probes import PROBES, Probe
 from qemu import DISKS, Machine, Result, boot
 from test_inspect import replace_loader
 from transcript import values
@@ -148,12 +149,28 @@ def test_file_on_the_cd_is_the_file_in_the_esp(
     assert done.stdout == reference.read(name)
 
 
-def test_size(reference: Build, variant: Callable[..., Path]) -> None:
-    """The payload plus less than 2 MiB."""
-    payload = len(reference.read("BOOTX64.EFI"))
-    assert variant("SMALL=1").stat().st_size < payload + (2 << 20)
-    assert reference.image.stat().st_size < 34 << 20
-    assert reference.image.stat().st_blocks * 512 < payload + (2 << 20)
+def fat_tables(image: Path) -> int:
+    """Bytes of both copies of the FAT."""
+    with image.open("rb") as file:
+        start = file.read(2 << 20)
+    boot, *_ = (start[at:] for at in range(1 << 20, 2 << 20, 512) if start[at + 3 : at + 8] == b"MTOO4")
+    sector = int.from_bytes(boot[11:13], "little")
+    count = int.from_bytes(boot[22:24], "little") or int.from_bytes(boot[36:40], "little")
+    return boot[16] * count * sector
+
+
+@pytest.mark.parametrize("payload", [3 << 20, pytest.param(40 << 20, marks=every)])
+def test_size(reference: Build, scratch: Path, payload: int) -> None:
+    """The payload plus less than 2 MiB and the FAT's own tables; the payload, or FAT32's least number of clusters."""
+    kernel, out = scratch / "kernel.elf", scratch / "out"
+    Probe("gcc", PROBES["gcc_at_2_mib"].options, data=payload).build(kernel)
+    shutil.copytree(reference.out, out, ignore=shutil.ignore_patterns("*.img"))
+    for layout in ("", "TABLE=gpt", "SMALL=1", "SMALL=1 TABLE=gpt", "SECTOR=4096", "SECTOR=4096 TABLE=gpt"):
+        image = build(out, f"KERNEL={kernel}", *layout.split()).image
+        least = 0 if "SMALL" in layout else 65600 * (4096 if "4096" in layout else 512)
+        room = max(payload, least) + fat_tables(image)
+        assert room < image.stat().st_size < room + (2 << 20), layout
+        assert image.stat().st_blocks * 512 < payload + fat_tables(image) + (2 << 20), layout
 
 
 FAR = [
