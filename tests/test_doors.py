@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The one image in every drive that a machine can have, and the other images that the composer makes."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,10 +10,11 @@ from typing import Callable, Iterator
 
 import pytest
 
+from formats import Pe
 from lab import ROOT, Build, build, make
 from probes import PROBES, Probe
 from qemu import DISKS, Machine, Result, boot
-from test_inspect import replace_loader
+from test_inspect import file_place, replace_loader, sparse_copy
 from transcript import values
 
 DISKS.update(
@@ -295,3 +297,36 @@ def test_what_the_composer_refuses(reference: Build, scratch: Path) -> None:
         [ROOT / "images/image.sh", scratch / "x.img", huge, "-", "-", "/dev/null"], capture_output=True, text=True
     )
     assert refused.returncode != 0 and "FAT files end at 4 GiB" in refused.stderr, refused
+
+
+@pytest.mark.parametrize(
+    ("lost", "beyond", "says"),
+    [
+        ("payload", "nothing", "BdsDxe: failed to load"),
+        pytest.param("payload", "zeros", "TB21: the kernel is damaged", marks=every),
+        pytest.param("loader", "nothing", "BdsDxe: failed to load", marks=every),
+        pytest.param("loader", "zeros", "BdsDxe: failed to load|TB43: ", marks=every),
+    ],
+)
+def test_cut_image_on_uefi(reference: Build, scratch: Path, lost: str, beyond: str, says: str) -> None:
+    """The medium ends there, or the writing of it did."""
+    image = sparse_copy(reference.image, scratch / "cut.img")
+    start = file_place(image, "::EFI/BOOT/BOOTX64.EFI")
+    file = Pe(reference.read("BOOTX64.EFI"))
+    section = file.section(".kernel" if lost == "payload" else ".text")
+    size = image.stat().st_size
+    os.truncate(image, start + section.raw_offset + section.raw_size // 2)
+    if beyond == "zeros":
+        os.truncate(image, size)
+    result = boot("uefi", image)
+    assert result.ended in ("refused", "loader-error") and re.search(says, result.transcript), str(result)
+    assert "twinboot-kernel=" not in result.transcript, str(result)
+
+
+@every
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_cut_behind_all_files(reference: Build, scratch: Path, firmware: str) -> None:
+    """Nothing that a boot needs is lost; make inspect says it (test_inspect.py)."""
+    image = sparse_copy(reference.image, scratch / "cut.img")
+    os.truncate(image, image.stat().st_size - (1 << 20))
+    ends_well(boot(firmware, image))
