@@ -37,7 +37,7 @@ fi
 
 # The file system, in sectors. FAT32 begins at 65525 clusters (EDK2 refuses fewer); with clusters of one sector that is
 # 34 MiB, mostly holes. Some clusters more for directories. FAT16 ends, and FAT12 too, where the next begins: tools
-# differ by a few clusters about the border, so keep away from it.
+# differ by a few clusters about the border, so keep away from it. The last sectors make the partition full.
 efi_sectors=$(( (efi_size + sector - 1) / sector + (ia32_size + sector - 1) / sector ))
 cluster=1 root=0 reserved=32
 if [ -z "$small" ]; then
@@ -47,25 +47,24 @@ if [ -z "$small" ]; then
 else
 	root=$(( 16 * 512 / sector ))
 	kind='' entries="-r $root" reserved=1 directories=2 # root: 256 entries
-	while clusters=$(( (efi_sectors + cluster - 1) / cluster + 5 )) && [ $clusters -gt 65500 ]; do
+	while clusters=$(( (efi_sectors + cluster - 1) / cluster + 5 )) && [ $clusters -gt 65300 ]; do
 		cluster=$(( cluster * 2 ))
 	done
 	[ $(( cluster * sector )) -le 32768 ] ||
 		fail "$efi has $efi_size bytes, and SMALL=1 makes file systems of up to 2 GiB; leave it out"
 	bits=16
-	if [ $clusters -lt 4070 ]; then
+	if [ $clusters -lt 3900 ]; then
 		bits=12
 	elif [ $clusters -lt 4100 ]; then
 		clusters=4100
 	fi
 fi
-fat=$(( ((clusters + 2) * bits + 8 * sector - 1) / (8 * sector) ))
+fat=$(( ((clusters + align / sector + 2) * bits + 8 * sector - 1) / (8 * sector) ))
 # Reserved sectors, so that the file, behind its directories, begins at 4096 bytes: whole sectors of any size.
 while [ $(( (reserved + 2 * fat + root + directories * cluster) * sector % 4096 )) != 0 ]; do
 	reserved=$(( reserved + 1 ))
 done
-sectors=$(( reserved + 2 * fat + root + clusters * cluster ))
-esp_size=$(up $(( sectors * sector )) $align)
+esp_size=$(up $(( (reserved + 2 * fat + root + clusters * cluster) * sector )) $align)
 size=$(( esp + esp_size ))
 [ "$table" = mbr ] || size=$(up $(( size + 33 * sector )) 4096)
 
@@ -79,7 +78,7 @@ if [ "$esp" -ge 1099511627776 ]; then # farther than mtools reaches
 fi
 code=$(( sector == 4096 ? 5 : 2 )) # mformat's: 128 << code bytes
 # shellcheck disable=SC2086
-mformat -i "$dos" $kind -S $code -c $cluster -R $reserved -L $fat $entries -T $sectors -h 255 -s 63 \
+mformat -i "$dos" $kind -S $code -c $cluster -R $reserved -L $fat $entries -T $(( esp_size / sector )) -h 255 -s 63 \
 	-H $(( esp / sector < 4294967296 ? esp / sector : 0 )) -N "$(echo "$id" | cut -c1-8)" -v TWINBOOT ::
 mmd -i "$dos" ::EFI ::EFI/BOOT
 mcopy -i "$dos" "$efi" ::EFI/BOOT/BOOTX64.EFI

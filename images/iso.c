@@ -182,12 +182,13 @@ void iso_make(const struct layout *layout, const struct fat_file *x64, const str
 	memcpy(block[BOOT_RECORD] + 7, "EL TORITO SPECIFICATION", 23);
 	put32(block[BOOT_RECORD] + 71, CATALOG);
 	descriptor(block[TERMINATOR], 255);
-	/* What El Torito boots has names too, hidden ones: tools then know how long it is. In order of the
-	 * names. */
+	/* In order of the names. What El Torito boots has hidden names, so that tools know how long it is.
+	   The ESP has none behind an MBR, where they take it for the partition that it is, and xorriso
+	   stumbles over both. */
 	uint8_t *p = directory(block[ROOT], ROOT, ROOT);
 	p = entry(p, "BIOS.BIN;1", ISO_BOOT_SECTOR, ISO_BLOCK, FLAG_HIDDEN);
 	p = entry(p, "EFI", EFI * ISO_BLOCK, ISO_BLOCK, FLAG_DIRECTORY);
-	if (layout->esp_size <= UINT32_MAX)
+	if (layout->gpt && layout->esp_size <= UINT32_MAX)
 		entry(p, "ESP.IMG;1", layout->esp, layout->esp_size, FLAG_HIDDEN);
 	entry(directory(block[EFI], EFI, ROOT), "BOOT", EFI_BOOT * ISO_BLOCK, ISO_BLOCK, FLAG_DIRECTORY);
 	p = directory(block[EFI_BOOT], EFI_BOOT, EFI);

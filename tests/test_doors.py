@@ -123,17 +123,30 @@ def check_tables(image: Path, gpt: bool) -> None:
         assert done.returncode == 0 and "No errors" in done.stdout, done
 
 
+def check_file_system(image: Path) -> None:
+    """In the last partition, which it fills."""
+    said = subprocess.run(["/sbin/sfdisk", "-d", image], capture_output=True, text=True).stdout
+    start, size = re.findall(r"start= *(\d+), size= *(\d+)", said)[-1]
+    esp = image.with_suffix(".esp")
+    with image.open("rb") as file:
+        file.seek(int(start) * 512)
+        esp.write_bytes(file.read(int(size) * 512))
+    done = subprocess.run(["/sbin/fsck.fat", "-n", "-v", esp], capture_output=True, text=True)
+    assert done.returncode == 0 and re.search(rf"^ +{size} sectors total$", done.stdout, re.MULTILINE), done
+
+
 @pytest.mark.parametrize(
     "layout", ["TABLE=mbr", "TABLE=gpt", "SMALL=1", "SMALL=1 TABLE=gpt", "SEPARATE_PAYLOAD=1"]
 )
 def test_other_programs_accept_the_image(variant: Callable[..., Path], layout: str) -> None:
     image = variant(*layout.split())
     check_tables(image, "gpt" in layout)
-    xorriso = subprocess.run(
-        ["xorriso", "-indev", image, "-report_el_torito", "plain"], capture_output=True, text=True
-    )
-    assert xorriso.returncode == 0, xorriso
-    assert not re.search(r"WARNING|SORRY|FAILURE|FATAL", xorriso.stdout + xorriso.stderr), xorriso
+    check_file_system(image)
+    for form in ("as_mkisofs", "plain"):
+        command = ["xorriso", "-indev", image, "-report_el_torito", form]
+        xorriso = subprocess.run(command, capture_output=True, text=True)
+        assert xorriso.returncode == 0, xorriso
+        assert not re.search(r"WARNING|SORRY|FAILURE|FATAL", xorriso.stdout + xorriso.stderr), xorriso
     assert (
         re.search(r"1  BIOS  y   none .* 4  ", xorriso.stdout) and "2  UEFI  y   none" in xorriso.stdout
     ), xorriso
