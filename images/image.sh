@@ -14,6 +14,7 @@ fail() {
 	echo "image.sh: $*" >&2
 	exit 1
 }
+write() { "$@" || fail "$image cannot be written (see above); make room or choose another directory with OUT="; }
 up() { echo $(( ($1 + $2 - 1) / $2 * $2 )); }
 case $table in mbr | gpt) ;; *) fail "TABLE=$table: there are mbr and gpt" ;; esac
 case $sector in 512 | 4096) ;; *) fail "SECTOR=$sector: disks have sectors of 512 or 4096 bytes" ;; esac
@@ -70,19 +71,19 @@ size=$(( esp + esp_size ))
 
 trap 'rm -f "$image.tmp" "$image.esp"' EXIT
 rm -f "$image.tmp" "$image.esp"
-truncate -s "$size" "$image.tmp"
+write truncate -s "$size" "$image.tmp"
 dos="$image.tmp@@$esp"
 if [ "$esp" -ge 1099511627776 ]; then # farther than mtools reaches
 	dos="$image.esp"
-	truncate -s "$esp_size" "$dos"
+	write truncate -s "$esp_size" "$dos"
 fi
 code=$(( sector == 4096 ? 5 : 2 )) # mformat's: 128 << code bytes
 # shellcheck disable=SC2086
-mformat -i "$dos" $kind -S $code -c $cluster -R $reserved -L $fat $entries -T $(( esp_size / sector )) -h 255 -s 63 \
+write mformat -i "$dos" $kind -S $code -c $cluster -R $reserved -L $fat $entries -T $(( esp_size / sector )) -h 255 -s 63 \
 	-H $(( esp / sector < 4294967296 ? esp / sector : 0 )) -N "$(echo "$id" | cut -c1-8)" -v TWINBOOT ::
-mmd -i "$dos" ::EFI ::EFI/BOOT
-mcopy -i "$dos" "$efi" ::EFI/BOOT/BOOTX64.EFI
-mcopy -i "$dos" "$ia32" ::EFI/BOOT/BOOTIA32.EFI # behind the other, which must begin where it does
+write mmd -i "$dos" ::EFI ::EFI/BOOT
+write mcopy -i "$dos" "$efi" ::EFI/BOOT/BOOTX64.EFI
+write mcopy -i "$dos" "$ia32" ::EFI/BOOT/BOOTIA32.EFI # behind the other, which must begin where it does
 [ ! -e "$image.esp" ] || dd if="$image.esp" of="$image.tmp" bs=4096 seek=$(( esp / 4096 )) conv=notrunc,sparse status=none
 set -- --sector "$sector" --loader "$loader" --esp "$esp" --esp-size "$esp_size" --id "$id"
 [ "$table" = mbr ] || set -- "$@" --gpt

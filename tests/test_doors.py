@@ -294,22 +294,35 @@ def test_separate_payload_outlives_a_replaced_file(
     ends_well(boot("bios", image))
 
 
-def test_what_the_composer_refuses(reference: Build, scratch: Path) -> None:
-    for layout, says in (("TABLE=apm", "there are mbr and gpt"), ("SECTOR=520", "512 or 4096 bytes")):
-        refused = subprocess.run(
-            [ROOT / "images/image.sh", scratch / "x.img", reference.out / "BOOTX64.EFI", "-", "-", "/dev/null"],
-            env={"PATH": "/usr/bin:/bin", **dict([layout.split("=")])},
-            capture_output=True,
-            text=True,
-        )
-        assert refused.returncode != 0 and says in refused.stderr, refused
-    huge = scratch / "huge.efi"
-    with huge.open("wb") as file:
-        file.truncate(1 << 32)
+@pytest.mark.parametrize(
+    ("settings", "size", "says"),
+    [
+        ("TABLE=apm", 0, "there are mbr and gpt"),
+        ("SECTOR=520", 0, "512 or 4096 bytes"),
+        ("", 1 << 32, "FAT files end at 4 GiB"),
+        ("SMALL=1", 2300 << 20, "SMALL=1 makes file systems of up to 2 GiB"),
+        (f"ESP_START={(2 << 40) + (1 << 20)}", 0, "too large for an MBR .* make it with TABLE=gpt"),
+        (f"ESP_START={9 << 40} TABLE=gpt", 0, "too large for a CD's file system"),
+    ],
+)
+def test_what_the_composer_refuses(
+    reference: Build, scratch: Path, settings: str, size: int, says: str
+) -> None:
+    loader, image = reference.out / "BOOTX64.EFI", scratch / "out" / "x.img"
+    image.parent.mkdir()
+    if size:
+        loader = scratch / "huge.efi"
+        loader.touch()
+        os.truncate(loader, size)
     refused = subprocess.run(
-        [ROOT / "images/image.sh", scratch / "x.img", huge, "-", "-", "/dev/null"], capture_output=True, text=True
+        [ROOT / "images/image.sh", image, loader]
+        + [reference.out / name for name in ("legacy.bin", "compose", "BOOTIA32.EFI")],
+        env={"PATH": "/usr/bin:/bin", **dict(setting.split("=") for setting in settings.split())},
+        capture_output=True,
+        text=True,
     )
-    assert refused.returncode != 0 and "FAT files end at 4 GiB" in refused.stderr, refused
+    assert refused.returncode != 0 and re.search(says, refused.stderr), refused
+    assert len(refused.stderr.splitlines()) == 1 and not list(image.parent.iterdir()), refused
 
 
 @pytest.mark.parametrize(
