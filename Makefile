@@ -16,7 +16,27 @@ AR      := ar
 PYTHON  := /usr/bin/python3
 
 # One line a step; V=1 shows the commands themselves.
-say = $(if $(V),,@printf '  %-8s%s\n' '$(1)' '$(2)';)
+say = $(if $(V),,@printf '  %-8s%s\n' '$(1)' '$(call quoted,$(2))';)
+quoted = $(subst ','\'',$(1))
+
+# What a name may not hold where make or the shell would read more than a part of a name.
+SPECIAL := ' " ` \ $$ & | ; : < > ( ) { } [ ] * ? ! ~ = % \#
+special_in = $(strip $(foreach character,$(SPECIAL),$(findstring $(character),$(1))) $(word 2,x$(1)x))
+$(if $(and $(OUT),$(if $(call special_in,$(OUT)),,x)),,\
+	$(error OUT=$(OUT): is not a name that make and the shell take as it is; use letters, digits and . _ - / alone))
+define newline
+
+
+endef
+$(if $(KERNEL),,$(error KERNEL is empty; give the path of an ELF file, or leave it out))
+$(if $(findstring $(newline),$(KERNEL)),$(error KERNEL has a line break; give the file another name))
+MADE_OF_IT := kernel.stripped kernel.padded kernel_bin.o libkernel_bin.a legacy.elf efi.so BOOTX64.EFI twinboot.img
+$(if $(filter $(addprefix $(OUT)/,$(MADE_OF_IT)),$(KERNEL)),$(error KERNEL=$(KERNEL): is made from the kernel; give the kernel itself))
+# Make takes one dollar sign for a variable of its own, and would drop what was meant.
+given = $(filter command environment,$(firstword $(origin $(1))))
+one_dollar_in = $(and $(call given,$(1)),$(findstring $$,$(subst $$$$,,$(value $(1)))))
+$(foreach variable,KERNEL CMDLINE MODULES,$(if $(call one_dollar_in,$(variable)),\
+	$(error $(variable) has a single dollar sign, which make would take for a variable of its own; write $$$$ for each one)))
 
 .DELETE_ON_ERROR:
 .PRECIOUS: $(OUT)/kernel/main-%.o
@@ -28,7 +48,7 @@ export LC_ALL := C
 IMAGE := $(OUT)/twinboot.img
 NETBOOT := $(OUT)/twinboot.0 $(OUT)/twinboot.payload $(OUT)/BOOTX64.EFI
 # Other images than the default: docs/images.md
-LAYOUT := TABLE=$(TABLE) SMALL=$(SMALL) SEPARATE_PAYLOAD=$(SEPARATE_PAYLOAD) SECTOR=$(SECTOR)
+LAYOUT := $(foreach switch,TABLE SMALL SEPARATE_PAYLOAD SECTOR,$(switch)='$(call quoted,$($(switch)))')
 
 .PHONY: all
 all: $(IMAGE) ## build the image for KERNEL (default: the reference kernel)
@@ -167,9 +187,11 @@ $(OUT)/hello.elf: kernel/example/hello.c include/twinboot.h | $(DEPS_BUILD)
 
 # ---- The payload: check, strip, pad, wrap, archive -----------------------------------------------------------------
 
-# A kernel or module that is not there is embed's to report: it says what to do.
+# A kernel or module that is not there is embed's to report: it says what to do. A name that make cannot hold is looked
+# at every time.
 BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf $(NEEDY_KERNELS)
-$(filter-out $(BUILT_KERNELS),$(KERNEL)): ;
+WATCHED_KERNEL := $(if $(call special_in,$(KERNEL)),EVERY_TIME,$(KERNEL))
+$(filter-out $(BUILT_KERNELS),$(WATCHED_KERNEL)): ;
 
 # Other values of these variables are other inputs: each stands in a file that is written only when its value changes.
 same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
@@ -177,12 +199,14 @@ is_remembered = $(and $(wildcard $(OUT)/$(1).value),$(call same,$($(1)),$(file <
 remember = $(if $(is_remembered),,$(shell mkdir -p $(OUT))$(file >$(OUT)/$(1).value,$($(1))))
 $(foreach variable,KERNEL CMDLINE MODULES MAX_IMAGE_MIB LOG LAYOUT,$(call remember,$(variable)))
 
-MAX_IMAGE := $(if $(MAX_IMAGE_MIB),--max-image $(MAX_IMAGE_MIB))
+MAX_IMAGE := $(if $(MAX_IMAGE_MIB),--max-image '$(call quoted,$(MAX_IMAGE_MIB))')
+# Their text reaches embed as it is, whatever the shell would make of it.
+remembered = "$$(cat $(OUT)/$(1).value)"
 
-$(OUT)/kernel.padded: $(KERNEL) $(OUT)/KERNEL.value $(OUT)/MAX_IMAGE_MIB.value $(OUT)/embed
-	$(call say,CHECK,$(KERNEL))$(OUT)/embed check $(MAX_IMAGE) $(KERNEL)
-	$(call say,STRIP,$(OUT)/kernel.stripped)$(OUT)/embed strip $(KERNEL) $(OUT)/kernel.stripped
-	$(call say,PAD,$@)$(OUT)/embed pad $(MAX_IMAGE) $(OUT)/kernel.stripped $@ $(KERNEL)
+$(OUT)/kernel.padded: $(WATCHED_KERNEL) $(OUT)/KERNEL.value $(OUT)/MAX_IMAGE_MIB.value $(OUT)/embed
+	$(call say,CHECK,$(KERNEL))$(OUT)/embed check $(MAX_IMAGE) -- $(call remembered,KERNEL)
+	$(call say,STRIP,$(OUT)/kernel.stripped)$(OUT)/embed strip $(call remembered,KERNEL) $(OUT)/kernel.stripped
+	$(call say,PAD,$@)$(OUT)/embed pad $(MAX_IMAGE) -- $(OUT)/kernel.stripped $@ $(call remembered,KERNEL)
 
 # objcopy names its symbols after the input's path as it was given.
 symbol = $(subst -,_,$(subst /,_,$(subst .,_,$(1))))
@@ -202,7 +226,7 @@ $(OUT)/libkernel_bin.a: $(OUT)/kernel_bin.o
 
 $(OUT)/modules.bin $(OUT)/payload.ld &: $(OUT)/kernel.padded $(OUT)/CMDLINE.value $(OUT)/MODULES.value $(OUT)/embed
 	$(call say,INFO,$(OUT)/modules.bin)$(OUT)/embed info --kernel $(OUT)/kernel.padded --sha256 $$(sha256sum < $(OUT)/kernel.padded | cut -d' ' -f1) \
-		--command-line '$(subst ','\'',$(CMDLINE))' --modules '$(MODULES)' \
+		--command-line $(call remembered,CMDLINE) --modules $(call remembered,MODULES) \
 		--out $(OUT)/modules.bin --ld $(OUT)/payload.ld --depfile $(OUT)/modules.bin.d
 
 $(OUT)/modules.o: $(OUT)/modules.bin
@@ -265,7 +289,7 @@ $(OUT)/twinboot.payload $(OUT)/twinboot.0 &: $(OUT)/BOOTX64.EFI $(OUT)/pxe.bin $
 netboot: $(NETBOOT) ## twinboot.0 and twinboot.payload for BIOS (PXE), BOOTX64.EFI for UEFI (PXE, HTTP): docs/netboot.md
 image: $(IMAGE) ## the image alone; TABLE=gpt, SMALL=1, SEPARATE_PAYLOAD=1, SECTOR=4096: docs/images.md
 inspect: $(OUT)/inspect $(if $(filter command line,$(origin IMAGE)),,$(IMAGE)) ## show and check what is in IMAGE=file or a device
-	@$(OUT)/inspect $(IMAGE)
+	@$(OUT)/inspect '$(call quoted,$(IMAGE))'
 
 # ---- Running -------------------------------------------------------------------------------------------------------
 
@@ -286,9 +310,9 @@ run-bios: $(IMAGE) ## boot it through BIOS only
 run-uefi: $(IMAGE) ## boot it through UEFI only
 	@$(RUN) --uefi
 debug-bios: $(IMAGE) ## QEMU stopped before the BIOS' first instruction; prints the gdb command
-	@$(QEMU) debug --firmware bios --image $(IMAGE) --kernel $(KERNEL) --loader $(OUT)/legacy.elf
+	@$(QEMU) debug --firmware bios --image $(IMAGE) --kernel '$(call quoted,$(KERNEL))' --loader $(OUT)/legacy.elf
 debug-uefi: $(IMAGE) ## the same for UEFI
-	@$(QEMU) debug --firmware uefi --image $(IMAGE) --kernel $(KERNEL) --loader $(OUT)/efi.so
+	@$(QEMU) debug --firmware uefi --image $(IMAGE) --kernel '$(call quoted,$(KERNEL))' --loader $(OUT)/efi.so
 
 include bench/bench.mk
 
@@ -340,6 +364,6 @@ clean: ## remove everything that was built
 	rm -rf $(OUT)
 
 help: ## this list
-	@echo 'make [target] [KERNEL=kernel.elf] [CMDLINE="..."] [MODULES="path[:name] ..."] [OUT=build]'
+	@echo 'make [target] [KERNEL=kernel.elf] [CMDLINE="..."] [MODULES="path[:name[:arguments]] ..."] [OUT=build]'
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 	@echo 'RUN_TIMEOUT=10 seconds, RUN_MEMORY=512M, V=1 shows commands, LOG=1 prints the loader log; MAX_IMAGE_MIB=1024 limits the kernel in memory'

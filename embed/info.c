@@ -20,6 +20,7 @@ static const char blanks[] = " \t\n";
 struct module {
 	const char *path;
 	const char *name;
+	const char *arguments;
 	struct input input;
 	uint64_t offset; /* in .modules */
 };
@@ -27,7 +28,7 @@ struct module {
 struct info {
 	const struct info_options *options;
 	FILE *messages;
-	char *list; /* holds the modules' paths and names */
+	char *list; /* holds the modules' paths, names and arguments */
 	struct module modules[PAYLOAD_MODULES_MAX];
 	uint32_t module_count;
 	struct input kernel;
@@ -69,40 +70,72 @@ static bool check_string(const char *what, const char *text, const struct report
 			    strlen(text), PAYLOAD_STRING_MAX - 1);
 }
 
-/* Splits "path[:name]" in place. A path may have colons if a name follows. */
-static bool name_module(struct module *module, char *text, const struct report *report)
+/* Cuts a part off `rest`: up to a blank, one of `ends` or the end, as that is outside of double quotes. Those
+ * go, and within them a backslash before a quote or a backslash. Returns what ended it: '"' if that is
+ * missing.
+ */
+static char cut_part(char **rest, const char **part, const char *ends)
 {
-	char *colon = strrchr(text, ':');
-	char *slash;
+	char *from = *rest;
+	char *to = from;
+	bool quoted = false;
+	char end;
 
-	if (colon)
-		*colon = 0;
-	slash = strrchr(text, '/');
-	module->path = text;
-	module->name = colon ? colon + 1 : slash ? slash + 1 : text;
-	if (!*text || (colon && !*module->name))
-		return report_error(
-			report, "has a module without a path or name; write path or path:name, separated by "
-				"blanks");
-	return check_string("module name", module->name, report);
+	*part = from;
+	for (; *from && (quoted || (!strchr(blanks, *from) && !strchr(ends, *from))); from++) {
+		if (*from == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (quoted && *from == '\\' && (from[1] == '"' || from[1] == '\\'))
+			from++;
+		*to++ = *from;
+	}
+	end = quoted ? '"' : *from;
+	*rest = *from ? from + 1 : from;
+	*to = 0;
+	return end;
+}
+
+/* Cuts "path[:name[:arguments]]" off `rest`. */
+static bool name_module(struct module *module, char **rest, const struct report *report)
+{
+	char end = cut_part(rest, &module->path, ":");
+	const char *slash = strrchr(module->path, '/');
+
+	module->name = slash ? slash + 1 : module->path;
+	module->arguments = "";
+	if (end == ':')
+		end = cut_part(rest, &module->name, ":");
+	if (end == ':')
+		end = cut_part(rest, &module->arguments, "");
+	if (end == '"')
+		return report_error(report, "has a double quote without a second one; put one before and one "
+					    "after what holds blanks, and \\\" for a quote within");
+	if (!*module->path || !*module->name)
+		return report_error(report, "has a module without a path or name; write "
+					    "path[:name[:arguments]], separated by blanks");
+	return check_string("module name", module->name, report) &&
+	       check_string("module's arguments", module->arguments, report);
 }
 
 static bool open_modules(struct info *info)
 {
 	const struct report report = {"MODULES", info->messages};
-	char *rest;
+	char *text;
 
 	info->list = strdup(info->options->modules);
 	if (!info->list)
 		return report_error(&report, "cannot be read: %s; free some memory", strerror(errno));
-	for (char *text = strtok_r(info->list, blanks, &rest); text; text = strtok_r(NULL, blanks, &rest)) {
+	text = info->list;
+	while (*(text += strspn(text, blanks))) {
 		struct module *module = &info->modules[info->module_count];
 
 		if (info->module_count == PAYLOAD_MODULES_MAX)
 			return report_error(&report,
 					    "has more than %u modules; pack some of them into one archive",
 					    PAYLOAD_MODULES_MAX);
-		if (!name_module(module, text, &report) ||
+		if (!name_module(module, &text, &report) ||
 		    !input_open(&module->input, &(struct report){module->path, info->messages}))
 			return false;
 		info->module_count++;
@@ -144,7 +177,7 @@ static bool make_head(struct info *info)
 
 	end += strlen(info->options->command_line) + 1;
 	for (uint32_t i = 0; i < info->module_count; i++)
-		end += strlen(info->modules[i].name) + 1;
+		end += strlen(info->modules[i].name) + 1 + strlen(info->modules[i].arguments) + 1;
 	head = calloc(1, end);
 	if (!head)
 		return report_error(&report, "cannot be described: %s; free some memory", strerror(errno));
@@ -165,7 +198,7 @@ static bool make_head(struct info *info)
 		entry->data = module->offset;
 		entry->size = module->input.size;
 		entry->name = append(head, &size, module->name);
-		entry->arguments = size - 1; /* none yet: the NUL that ends the name */
+		entry->arguments = append(head, &size, module->arguments);
 	}
 	head->modules_size = page_up(end);
 	head->modules_stored = head->info_size;
@@ -235,16 +268,12 @@ static bool write_ld(const struct info *info, const struct output *output)
 	return write_text(output, text, (size_t)size);
 }
 
-/* Make takes blanks, '#' and '$' for its own; blanks separate modules and so cannot be in a path. */
-static void put_make_path(FILE *stream, const char *path)
+/* Make has a meaning of its own for most other characters: what depends on such a file is made every time. */
+static const char *make_path(const char *path)
 {
-	for (; *path; path++) {
-		if (*path == '$')
-			fputc('$', stream);
-		if (*path == '#')
-			fputc('\\', stream);
-		fputc(*path, stream);
-	}
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+-,@";
+
+	return strspn(path, plain) == strlen(path) ? path : "EVERY_TIME";
 }
 
 static bool write_depfile(const struct info *info, const struct output *output)
@@ -257,18 +286,13 @@ static bool write_depfile(const struct info *info, const struct output *output)
 	if (!stream)
 		return report_error(&output->report, "cannot be written: %s; free some memory",
 				    strerror(errno));
-	put_make_path(stream, info->options->out);
-	fputc(':', stream);
-	for (uint32_t i = 0; i < info->module_count; i++) {
-		fputc(' ', stream);
-		put_make_path(stream, info->modules[i].path);
-	}
+	fprintf(stream, "%s:", info->options->out);
+	for (uint32_t i = 0; i < info->module_count; i++)
+		fprintf(stream, " %s", make_path(info->modules[i].path));
 	fputc('\n', stream);
 	/* A rule without a recipe: a module that is gone is embed's to report, not make's. */
-	for (uint32_t i = 0; i < info->module_count; i++) {
-		put_make_path(stream, info->modules[i].path);
-		fputs(":\n", stream);
-	}
+	for (uint32_t i = 0; i < info->module_count; i++)
+		fprintf(stream, "%s:\n", make_path(info->modules[i].path));
 	written = !fclose(stream) && write_text(output, text, size);
 	free(text);
 	return written;

@@ -9,7 +9,7 @@ struct info_options {
 	const char *kernel;       /* kernel.padded */
 	const char *sha256;       /* its digest, 64 hexadecimal digits */
 	const char *command_line; /* the kernel's */
-	const char *modules;      /* "path[:name] ...", separated by blanks */
+	const char *modules;      /* "path[:name[:arguments]] ...", with double quotes as in a shell */
 	const char *out;          /* the section's bytes */
 	const char *ld;           /* linker script fragment: payload_header_size */
 	const char *depfile;      /* what make must watch, or NULL */

@@ -19,7 +19,8 @@ static int usage(void)
 	      "       embed strip KERNEL OUT\n"
 	      "       embed pad [--max-image MIB] STRIPPED OUT [ORIGINAL]\n"
 	      "       embed info --kernel PADDED --sha256 HEX --command-line TEXT\n"
-	      "                  --modules \"PATH[:NAME] ...\" --out FILE --ld FILE [--depfile FILE]\n",
+	      "                  --modules 'PATH[:NAME[:ARGUMENTS]] ...' --out FILE --ld FILE [--depfile "
+	      "FILE]\n",
 	      stderr);
 	return 2;
 }

@@ -21,7 +21,7 @@ static bool run_objcopy(const char *kernel, const char *out, const struct report
 
 	if (!objcopy || !*objcopy)
 		objcopy = "objcopy";
-	const char *arguments[] = {objcopy, "--strip-debug", kernel, out, NULL};
+	const char *arguments[] = {objcopy, "--strip-debug", "--", kernel, out, NULL};
 	int error = posix_spawnp(&child, objcopy, NULL, NULL, (char **)arguments, environ);
 
 	if (!error && waitpid(child, &status, 0) == child && WIFEXITED(status) && !WEXITSTATUS(status))

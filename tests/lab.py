@@ -26,6 +26,7 @@ OWN_KERNELS = ("hello", *(f"kernel-{name}" for name in NEEDY))
 WITH_MODULES = "reference-with-modules"
 COMMAND_LINE = 'root=/dev/vda quiet "two words" it\'s'
 MODULES = {"readme": ROOT / "README.md", "LICENSE": ROOT / "LICENSE"}
+ARGUMENTS = {"readme": "", "LICENSE": 'quiet root="/dev/sda1" \\ it\'s'}
 
 # What make hands on to its children, and the variables that a user may have set for it.
 TOLD = {
@@ -54,6 +55,12 @@ def make(out: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if name not in TOLD}
     command = ["make", "--no-print-directory", "-C", str(ROOT), "-j2", f"OUT={out}", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def module(path: Path, name: str) -> str:
+    """As MODULES= wants it."""
+    quoted = ARGUMENTS[name].replace("\\", "\\\\").replace('"', '\\"')
+    return f'{path}:{name}:"{quoted}"' if quoted else f"{path}:{name}"
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,7 @@ class Lab:
         if kernel == "reference":
             return build(self._directory / kernel)
         if kernel == WITH_MODULES:
-            modules = " ".join(f"{path}:{name}" for name, path in MODULES.items())
+            modules = " ".join(module(path, name) for name, path in MODULES.items())
             return build(self._directory / kernel, f"CMDLINE={COMMAND_LINE}", f"MODULES={modules}")
         # The others are made one after the other in one place, as a person does who tries several kernels.
         with self._workshop:

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """make: the same bytes every time, and nothing done that need not be done."""
 
+import re
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from lab import ARTEFACTS, Build, build, make
 from probes import PROBES, Probe
@@ -70,3 +74,58 @@ def test_no_step_holds_the_payload_twice(reference: Build, scratch: Path) -> Non
         command = [sys.executable, "-c", MEASURE, reference.out / "embed", *step]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0 and int(done.stdout) < 1.5 * payload, (step, done)
+
+
+@pytest.fixture
+def out(reference: Build, scratch: Path) -> Path:
+    """The reference build without its image."""
+    shutil.copytree(reference.out, scratch / "out", ignore=shutil.ignore_patterns("*.img"))
+    return scratch / "out"
+
+
+def test_any_name_and_any_text(reference: Build, out: Path, scratch: Path) -> None:
+    """Whatever a file may be called, and whatever a command line may hold."""
+    kernel = scratch / "-a b,c:d'e\"f$g#h%i;j*k[l]m\\n(o)=p~q|r&s`t`\u00e4.elf"
+    kernel.write_bytes(reference.read("kernel.elf"))
+    command_line = "two  words 'a' \"b\" \\c $HOME `id` $(id) %s #\u00e4\na new line;\\"
+    path = str(kernel).replace("\\", "\\\\").replace('"', '\\"')
+    variables = {"KERNEL": str(kernel), "CMDLINE": command_line, "MODULES": f'"{path}":"a name":{kernel.name[4:7]}'}
+    given = [f"{name}={text.replace('$', '$$')}" for name, text in variables.items()]
+    said = make(out, *given, "inspect")
+    assert said.returncode == 0 and said.stderr == "", said
+    assert f"command line  {command_line}\n" in said.stdout, said.stdout
+    assert re.search(r"^module +a name, \d+ bytes: ,c:$", said.stdout, re.MULTILINE), said.stdout
+    kernel.write_bytes(b"")
+    assert "is empty" in make(out, *given).stderr, "it is not looked at again"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("KERNEL=", "KERNEL is empty"),
+        ("KERNEL=/usr", "/usr: is a directory"),
+        ("KERNEL=/dev/null", "/dev/null: is not a regular file"),
+        ("KERNEL=/nonexistent", "/nonexistent: does not exist"),
+        ("KERNEL={out}/cut.elf", "cut.elf: is truncated"),
+        ("KERNEL={out}/empty", "empty: is empty"),
+        ("KERNEL={out}/kernel.padded", "is made from the kernel"),
+        ("KERNEL=a$b", "KERNEL has a single dollar sign"),
+        ("KERNEL=a\nb", "KERNEL has a line break"),
+        ("CMDLINE=cost=$5", "CMDLINE has a single dollar sign"),
+        ("CMDLINE={long}", "a command line of 10000 bytes, at most 4095"),
+        ("MODULES=/usr", "/usr: is a directory"),
+        ("MODULES=/nonexistent", "/nonexistent: does not exist"),
+        ('MODULES=README.md:a:"b', "MODULES: has a double quote without a second one"),
+        ("TABLE=mbr gpt", "TABLE=mbr gpt: there are mbr and gpt"),
+        ("OUT={out}/a b", "a b: is not a name that make and the shell take"),
+        ("OUT=", "OUT=: is not a name"),
+    ],
+)
+def test_one_sentence_and_no_image(out: Path, given: str, says: str) -> None:
+    (out / "cut.elf").write_bytes((out / "kernel.elf").read_bytes()[:5000])
+    (out / "empty").touch()
+    done = make(out, given.replace("{out}", str(out)).replace("{long}", "x" * 10000))
+    assert done.returncode != 0, done
+    sentences = [line for line in done.stderr.splitlines() if not re.match(r"make: \*\*\* (\[|Waiting)", line)]
+    assert len(sentences) == 1 and says in sentences[0], done
+    assert not [path for path in out.iterdir() if path.suffix in (".img", ".tmp")]

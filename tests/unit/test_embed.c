@@ -1233,7 +1233,8 @@ static void put_padded(const struct kernel *kernel)
 
 static void info_describes_the_payload(void **state)
 {
-	const struct info_options options = info_options(" a.bin:initrd.img\tempty  b.bin empty:last ");
+	const struct info_options options =
+		info_options(" a.bin:initrd.img:quiet\tempty  b.bin empty:last:\"a  \\\"b\\\" \\\\c\":d ");
 	uint8_t a[5000], b[10] = "abc"; /* b ends in zeros, which are not stored */
 	const struct twinboot_needs needs = {1, TWINBOOT_LEAVE_CPUS, 1, 2, 3, 0};
 	size_t size, kernel_size;
@@ -1270,7 +1271,9 @@ static void info_describes_the_payload(void **state)
 	assert_int_equal(info->modules[0].size, sizeof(a));
 	assert_memory_equal(bytes + 4096, a, sizeof(a));
 	assert_string_equal(bytes + info->modules[0].name, "initrd.img");
-	assert_string_equal(bytes + info->modules[0].arguments, "");
+	assert_string_equal(bytes + info->modules[0].arguments, "quiet");
+	assert_string_equal(bytes + info->modules[1].arguments, "");
+	assert_string_equal(bytes + info->modules[3].arguments, "a  \"b\" \\c:d");
 	assert_int_equal(info->modules[1].size, 0);
 	assert_int_equal(info->modules[1].data % 4096, 0);
 	assert_string_equal(bytes + info->modules[1].name, "empty");
@@ -1283,7 +1286,7 @@ static void info_describes_the_payload(void **state)
 	assert_int_equal(info->modules_size, size);
 	assert_int_equal(size, 4 * 4096);
 	assert_int_equal(info->modules_stored, 3 * 4096 + 3);
-	assert_int_equal(info->info_size, info->modules[3].arguments + 1);
+	assert_int_equal(info->info_size, info->modules[3].arguments + sizeof("a  \"b\" \\c:d"));
 	assert_int_equal(info->modules_crc32c,
 			 crc32c(0, bytes + info->info_size, info->modules_stored - info->info_size));
 	crc = info->info_crc32c;
@@ -1347,18 +1350,45 @@ static void info_without_modules(void **state)
 	free(text);
 }
 
-static void depfile_escapes_what_make_would_read(void **state)
+static void quotes_hold_a_module_together(void **state)
 {
-	const struct info_options options = info_options("a#$:name");
+	/* The path, name and arguments of each: as a shell would read them. */
+	const struct info_options options =
+		info_options("\"a b:c\" x\"a b:\"c:\"n m\" \"a\"\" b:c\":n::x=\\y=\"1\"\t\"\"a\"\":n:\"\"");
+	static const char *const expected[][2] = {{"a b:c", ""}, {"n m", ""}, {"n", ":x=\\y=1"}, {"n", ""}};
+	size_t size;
+
+	(void)state;
+	put_padded(good());
+	put_file("a b:c", "1", 1);
+	put_file("xa b:c", "2", 1);
+	put_file("a", "3", 1);
+	free(run_info(&options, true));
+
+	char *bytes = get_file("modules.bin", &size);
+	const struct payload_info *info = (const struct payload_info *)bytes;
+
+	assert_int_equal(info->module_count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_string_equal(bytes + info->modules[i].name, expected[i][0]);
+		assert_string_equal(bytes + info->modules[i].arguments, expected[i][1]);
+	}
+	free(bytes);
+}
+
+static void depfile_names_no_file_that_make_would_misread(void **state)
+{
+	const struct info_options options = info_options("a#$:name b");
 	size_t size;
 
 	(void)state;
 	put_padded(good());
 	put_file("a#$", "abc", 3);
+	put_file("b", "abc", 3);
 	free(run_info(&options, true));
 	char *text = get_file("modules.d", &size);
 
-	assert_string_equal(text, "modules.bin: a\\#$$\na\\#$$:\n");
+	assert_string_equal(text, "modules.bin: EVERY_TIME b\nEVERY_TIME:\nb:\n");
 	free(text);
 }
 
@@ -1393,6 +1423,13 @@ static void bad_info_leaves_nothing_behind(void **state)
 	options.modules = ":name";
 	refuse_info(&options, "MODULES", "without a path or name");
 
+	options.modules = "kernel.padded:name:\"quiet root=/dev/sda";
+	refuse_info(&options, "MODULES", "double quote without a second one");
+	options.modules = "\"kernel.padded other";
+	refuse_info(&options, "MODULES", "double quote without a second one");
+	options.modules = "\"\":name";
+	refuse_info(&options, "MODULES", "without a path or name");
+
 	put_file("m", "", 0);
 	for (unsigned int i = 0; i <= PAYLOAD_MODULES_MAX; i++)
 		memcpy(many + 2 * i, "m ", 3);
@@ -1409,8 +1446,12 @@ static void bad_info_leaves_nothing_behind(void **state)
 	longest[2 + PAYLOAD_STRING_MAX] = 0;
 	options.modules = longest;
 	refuse_info(&options, "MODULES", "module name of 4096 bytes, at most 4095");
+	memcpy(longest, "m:n:", 4);
+	longest[2 + PAYLOAD_STRING_MAX] = 'x';
+	longest[4 + PAYLOAD_STRING_MAX] = 0;
+	refuse_info(&options, "MODULES", "module's arguments of 4096 bytes, at most 4095");
 	options.modules = "";
-	options.command_line = longest + 2;
+	options.command_line = longest + 4;
 	refuse_info(&options, "CMDLINE", "command line of 4096 bytes, at most 4095");
 	options.command_line = "";
 	options.sha256 = "12345";
@@ -1558,8 +1599,9 @@ int main(void)
 		WITH_FILES(info_describes_the_payload),
 		WITH_FILES(info_is_the_same_every_time),
 		WITH_FILES(lost_bytes_are_noticed_in_each_piece),
+		WITH_FILES(quotes_hold_a_module_together),
 		WITH_FILES(info_without_modules),
-		WITH_FILES(depfile_escapes_what_make_would_read),
+		WITH_FILES(depfile_names_no_file_that_make_would_misread),
 		WITH_FILES(bad_info_leaves_nothing_behind),
 		WITH_FILES(payload_must_fit_below_4_gib),
 		WITH_FILES(inputs_must_be_files),
