@@ -37,6 +37,7 @@ $(BENCH)/kernel-%.elf: $(OUT)/kernel/bench/kernel.c.o $(BENCH)/payload-%.o linke
 
 # The same kernel with every CPU started.
 $(BENCH)/kernel-cpus.o: bench/kernel.c bench/report.h include/twinboot.h
+	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(KERNEL_FLAGS) -DNEEDS=0 -c -o $@ $<
 $(BENCH)/kernel-cpus.elf: $(BENCH)/kernel-cpus.o $(BENCH)/payload-1.o linker/kernel.ld
 	$(call say,LD,$@)$(KERNEL_LINK)
@@ -65,8 +66,9 @@ $(OUT)/efi/alone.o: bench/floor/efi.c bench/report.h
 	$(call say,CC efi,$<)$(CC) $(EFI_FLAGS) -DSTOP_AT_ONCE -c -o $@ $<
 $(OUT)/floor.so: $(OUT)/efi/bench/floor/efi.c.o
 $(OUT)/alone.so: $(OUT)/efi/alone.o
-# With core and by the same linker script, so that sections and sizes are twinboot's own but for a few pages.
-$(OUT)/floor.so $(OUT)/alone.so: $(OUT)/core.o $(PAYLOAD) $(OUT)/payload.ld linker/efi.ld
+# With core and by the same linker script, so that sections and sizes are twinboot's own but for a few pages; self.c.o is
+# where finish puts its checksums.
+$(OUT)/floor.so $(OUT)/alone.so: $(OUT)/core.o $(OUT)/efi/efi/self.c.o $(PAYLOAD) $(OUT)/payload.ld linker/efi.ld
 	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -shared -Bsymbolic --no-undefined -z noexecstack -z max-page-size=4096 \
 		--hash-style=sysv --build-id=none -u _kernel_start_addr -T linker/efi.ld -o $@ /usr/lib/crt0-efi-x86_64.o \
 		$(filter %.o,$^) $(OUT)/libkernel_bin.a /usr/lib/libgnuefi.a
@@ -74,8 +76,8 @@ $(OUT)/floor.EFI $(OUT)/alone.EFI: %.EFI: %.so $(OUT)/finish
 	$(call say,OBJCOPY,$@)$(OBJCOPY) -j .text -j .rodata -j .reloc -j .data -j .modules -j .kernel --target efi-app-x86_64 \
 		--subsystem=10 --section-alignment 4096 --file-alignment 4096 $< $@.unfinished
 	@$(OUT)/finish $@.unfinished $@
-$(OUT)/floor.img $(OUT)/alone.img: %.img: %.EFI $(OUT)/legacy.bin $(OUT)/compose $(OUT)/LAYOUT.value images/image.sh
-	$(call say,IMAGE,$@)$(LAYOUT) images/image.sh $@ $< $(OUT)/legacy.bin $(OUT)/compose
+$(OUT)/floor.img $(OUT)/alone.img: %.img: %.EFI $(OUT)/legacy.bin $(OUT)/BOOTIA32.EFI $(OUT)/compose $(OUT)/LAYOUT.value images/image.sh
+	$(call say,IMAGE,$@)$(LAYOUT) images/image.sh $@ $< $(OUT)/legacy.bin $(OUT)/compose $(OUT)/BOOTIA32.EFI
 
 # ---- The floor of the BIOS door ------------------------------------------------------------------------------------
 
