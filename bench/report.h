@@ -48,13 +48,18 @@ static inline void report_byte(uint16_t port, uint8_t value)
 	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
 }
 
+static inline uint8_t report_status(void)
+{
+	uint8_t status;
+	__asm__ volatile("inb %1, %0" : "=a"(status) : "Nd"((uint16_t)LINE_STATUS));
+	return status;
+}
+
 static inline void report_text(const char *text)
 {
 	for (; *text; text++) {
-		uint8_t status;
-		do
-			__asm__ volatile("inb %1, %0" : "=a"(status) : "Nd"((uint16_t)LINE_STATUS));
-		while (!(status & READY));
+		while (!(report_status() & READY))
+			;
 		report_byte(COM1, (uint8_t)*text);
 	}
 }
