@@ -5,6 +5,8 @@ no loader can go, and for peers. Writes bench.csv and bench.svg, prints a table.
 import argparse
 import csv
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Optional
@@ -12,7 +14,19 @@ from typing import Optional
 sys.dont_write_bytecode = True
 
 from chart import draw  # noqa: E402
-from measure import TIMED, Count, judge_bios, judge_uefi, judge_uefi_whole, lowest, run  # noqa: E402
+from measure import (  # noqa: E402
+    MILLION,
+    TIMED,
+    Count,
+    image,
+    judge_bios,
+    judge_uefi,
+    judge_uefi_whole,
+    least,
+    make,
+    run,
+    run_image,
+)
 
 FIRMWARES = ("bios", "uefi")
 CONTENDERS = ("floor", "twinboot", "grub", "syslinux")
@@ -32,39 +46,50 @@ COLUMNS = (
     "qemu_seconds",
 )
 WALL_MIB = 16
+SIZES = (1, 16, 64, 256)
+JUDGED = ("floor", "twinboot")
+RUNS = 5
+# QUICK=1 shows where things stand: one start of OVMF takes longer than all that BIOS does.
+QUICK_SIZES = (16,)
+QUICK_RUNS = {"bios": 3, "uefi": 1}
+# A BIOS polls its disk, and a second QEMU makes this machine answer later; OVMF does not mind.
+AT_ONCE = {"bios": 1, "uefi": 2}
 Key = tuple[str, str, int]  # firmware, contender, MiB
 
 
-def plan(quick: bool) -> list[tuple[Key, int]]:
-    """What is measured, and how often: on BIOS the lowest of three runs counts (measure.lowest), on UEFI, where
-    two runs of one image differ either way, the median."""
-    sizes = (16,) if quick else (1, 16, 64, 256)
-    measured: list[tuple[Key, int]] = [(("bios", "alone", 0), 1)]
-    if not quick:
-        measured.append((("uefi", "alone", 0), 1))
-    for mib in sizes:
-        measured += [(("bios", contender, mib), 1) for contender in CONTENDERS]
-        times = 1 if quick or mib == 256 else 3
-        measured += [(("uefi", contender, mib), times) for contender in ("floor", "twinboot")]
-        if not quick:
-            measured.append((("uefi", "grub", mib), 1))
-    return measured
+def plan(firmware: str, mib: int, quick: bool) -> list[str]:
+    """Whom to boot, in this order: those who are judged by turns, so that they meet the same machine. Peers once."""
+    runs = QUICK_RUNS[firmware] if quick else RUNS
+    if mib == 0:
+        return [] if quick and firmware == "uefi" else ["alone"] * runs
+    peers = {"bios": ["grub", "syslinux"], "uefi": [] if quick else ["grub"]}
+    return [*JUDGED] * runs + peers[firmware]
+
+
+def boot(out: Path, firmware: str, mib: int, contender: str) -> Optional[Count]:
+    """None for a peer that does not boot."""
+    try:
+        count = run_image(image(out, contender, firmware, mib), contender, firmware, mib)
+    except RuntimeError as failed:
+        if contender not in NAMES or contender == "alone":
+            raise
+        print(f"{firmware} {contender} {mib} MiB: does not boot\n{failed}", flush=True)
+        return None
+    print(f"{firmware:4} {contender:9} {mib:4} MiB {count.total:10.2f} M", flush=True)
+    return count
 
 
 def measure(out: Path, quick: bool) -> tuple[dict[Key, list[Count]], dict[Key, list[float]]]:
     counts: dict[Key, list[Count]] = {}
-    for (firmware, contender, mib), times in plan(quick):
-        measure_one = lowest if firmware == "bios" else run
-        for _ in range(times):
-            try:
-                count = measure_one(out, contender, firmware, mib)
-            except RuntimeError as failed:
-                if contender not in ("grub", "syslinux"):
-                    raise
-                print(f"{firmware} {contender} {mib} MiB: does not boot\n{failed}", flush=True)
-                break
-            counts.setdefault((firmware, contender, mib), []).append(count)
-            print(f"{firmware:4} {contender:9} {mib:4} MiB {count.total:10.2f} M", flush=True)
+    for firmware in FIRMWARES:
+        for mib in (0, *(QUICK_SIZES if quick else SIZES)):
+            contenders = plan(firmware, mib, quick)
+            make(out, *(image(out, contender, firmware, mib) for contender in sorted(set(contenders))))
+            with ThreadPoolExecutor(AT_ONCE[firmware]) as pool:
+                booted = pool.map(partial(boot, out, firmware, mib), contenders)
+                for contender, count in zip(contenders, booted):
+                    if count is not None:
+                        counts.setdefault((firmware, contender, mib), []).append(count)
     wall: dict[Key, list[float]] = {}
     for firmware in FIRMWARES:
         for contender in ("alone", "floor", "twinboot", "grub"):
@@ -101,8 +126,18 @@ def write_csv(file: Path, counts: dict[Key, list[Count]], wall: dict[Key, list[f
 
 
 def total(counts: dict[Key, list[Count]], key: Key) -> Optional[float]:
+    """What counts of several runs: on BIOS the lowest, on UEFI, where two runs of one image differ either way, the
+    median."""
     several = counts.get(key)
-    return median(count.total for count in several) if several else None
+    if not several:
+        return None
+    return least(several).total if key[0] == "bios" else median(count.total for count in several)
+
+
+def spread(several: list[Count]) -> float:
+    """How far the highest total is above the lowest, in percent."""
+    totals = [count.total for count in several]
+    return 100 * (max(totals) / min(totals) - 1)
 
 
 def base(counts: dict[Key, list[Count]], firmware: str) -> Optional[float]:
@@ -111,7 +146,7 @@ def base(counts: dict[Key, list[Count]], firmware: str) -> Optional[float]:
     if alone is not None:
         return alone
     floors = [several for key, several in counts.items() if key[:2] == (firmware, "floor")]
-    return min(count.stamps["loader_entry"] for several in floors for count in several) / 1e6 if floors else None
+    return min(count.stamps["loader_entry"] for several in floors for count in several) / MILLION if floors else None
 
 
 def print_tables(counts: dict[Key, list[Count]], wall: dict[Key, list[float]]) -> None:
@@ -136,6 +171,10 @@ def print_tables(counts: dict[Key, list[Count]], wall: dict[Key, list[float]]) -
                 cells.append(f"{whole:10.2f}{whole - alone:10.2f}{ratio:8.2f}x ")
             if any(cell.strip() != "-" for cell in cells):
                 print(f"{NAMES.get(contender, contender):22}" + "".join(cells))
+        runs = len(counts[firmware, "twinboot", sizes[0]])
+        for contender in JUDGED if runs > 1 else ():
+            apart = [f"{spread(counts[firmware, contender, mib]):.2f} %" for mib in sizes]
+            print(f"{contender}: {runs} runs of one image lie apart by {', '.join(apart)}")
     if wall:
         print("\nSeconds of QEMU from its start to the kernel, without -icount (shown, not judged)")
     for (firmware, contender, mib), seconds in wall.items():
@@ -150,11 +189,10 @@ def judge(counts: dict[Key, list[Count]]) -> bool:
             continue
         floors = counts[firmware, "floor", mib]
         if firmware == "bios":
-            verdicts.append(judge_bios(counts["bios", "alone", 0][0], floors[0], several[0]))
+            verdicts.append(judge_bios(least(counts["bios", "alone", 0]), least(floors), least(several)))
             continue
         verdicts.append(judge_uefi(floors[0], sorted(several, key=lambda c: c.from_loader)[len(several) // 2]))
-        whole = [median(count.total for count in side) for side in (floors, several)]
-        verdicts.append(judge_uefi_whole(whole[0], whole[1], mib))
+        verdicts.append(judge_uefi_whole(floors, several))
     print("\ntwinboot")
     for verdict in verdicts:
         print(f"  {verdict}")
@@ -164,7 +202,7 @@ def judge(counts: dict[Key, list[Count]]) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--quick", action="store_true", help="one size, one run each")
+    parser.add_argument("--quick", action="store_true", help="one size, on UEFI one run each")
     arguments = parser.parse_args()
     counts, wall = measure(arguments.out, arguments.quick)
     write_csv(arguments.out / "bench.csv", counts, wall)

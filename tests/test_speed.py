@@ -2,6 +2,7 @@
 """A boot costs what the firmware's own reading costs, and little more: counted in instructions, so that it does not
 matter what else this machine does. docs/performance.md has the method, `make bench` the whole picture."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from lab import ROOT
 sys.path.insert(0, str(ROOT / "bench"))
 
 import measure  # noqa: E402
-from measure import COUNTED, Count, judge_bios, judge_uefi, judge_uefi_whole, lowest, run  # noqa: E402
+from measure import COUNTED, MILLION, Count, judge_bios, judge_uefi, judge_uefi_whole, lowest, run  # noqa: E402
 from qemu import Machine  # noqa: E402
 
 
@@ -51,9 +52,19 @@ def test_bios_boot_from_other_disks(out: Path, disk: str) -> None:
 @pytest.mark.all
 @pytest.mark.parametrize("mib", [1, 16])
 def test_uefi_boot(out: Path, mib: int) -> None:
-    floor, ours = (run(out, contender, "uefi", mib) for contender in ("floor", "twinboot"))
-    for verdict in (judge_uefi(floor, ours), judge_uefi_whole(floor.total, ours.total, mib)):
-        assert verdict.holds, f"{verdict}\n{ours.transcript}"
+    """What twinboot itself costs repeats to a thousandth, so one run says it. The whole varies with OVMF's own way to an
+    application, by less than the limit of 2 % nearly always: where one pair of runs is above it, the median of five
+    decides, as in `make bench`."""
+    contenders = ("floor", "twinboot")
+    floors, ours = ([run(out, contender, "uefi", mib)] for contender in contenders)
+    own = judge_uefi(floors[0], ours[0])
+    assert own.holds, f"{own}\n{ours[0].transcript}"
+    if not judge_uefi_whole(floors, ours).holds:
+        for _ in range(4):
+            for counts, contender in zip((floors, ours), contenders):
+                counts.append(run(out, contender, "uefi", mib))
+    whole = judge_uefi_whole(floors, ours)
+    assert whole.holds, f"{whole}\n{[count.total for count in floors]}\n{[count.total for count in ours]}"
 
 
 @pytest.mark.all
@@ -85,12 +96,22 @@ def test_cost_does_not_grow_with_memory(out: Path) -> None:
     assert costs[1] - costs[0] < 1, f"million instructions with 1 GiB and with 64 GiB: {costs}"
 
 
+def logged(count: Count, text: str) -> float:
+    """Million instructions from the loader's entry to the line of its log that begins so."""
+    ticks = re.search(rf"^\+(\d+) {text}", count.transcript, re.MULTILINE)
+    assert ticks, count.transcript
+    return int(ticks[1]) / MILLION
+
+
 @pytest.mark.all
 def test_64_cpus_are_started_together(out: Path) -> None:
-    """Under icount CPUs run one after the other, and QEMU takes its time for each, for the BIOS' start as for ours
-    (about 12 million each time). What is shown: all come, and what each adds is no wait of 10 ms of its own."""
-    few, many = (run(out, "twinboot-cpus", "bios", 1, replace(COUNTED, cpus=cpus)) for cpus in (4, 64))
-    assert (few.stamps["parked"], many.stamps["parked"]) == (3, 63)
-    bios = (many.stamps["loader_entry"] - few.stamps["loader_entry"]) / 60 / 1e6
-    ours = (many.from_loader - few.from_loader) / 60
-    assert ours < 2 * bios + 5, f"million instructions for each CPU: the BIOS {bios:.1f}, twinboot {ours:.1f}"
+    """One pause of 10 ms for all, not one for each. Whenever QEMU resets a CPU, as INIT asks, -icount takes all that is
+    left of its turn for executed, which is the time to the next timer: 27 ms, if nothing but the PIT runs. The UHCI
+    controller, which SeaBIOS leaves running for a keyboard, has a timer each ms. docs/performance.md has the numbers.
+    """
+    keyboard = ("-device", "piix3-usb-uhci,id=uhci", "-device", "usb-kbd,bus=uhci.0")
+    count = run(out, "twinboot-cpus", "bios", 1, replace(COUNTED, cpus=64, extra=keyboard))
+    assert count.stamps["parked"] == 63
+    pause, each, slack = 10, 1, 10
+    cost = logged(count, "CPUs:") - logged(count, "page tables")
+    assert cost < pause + 63 * each + slack, f"{cost:.1f} million instructions"
