@@ -5,7 +5,7 @@ from html import escape
 from math import ceil, floor, log10
 
 PANEL_WIDTH, PANEL_HEIGHT = 380, 340
-LEFT, TOP, RIGHT, BOTTOM = 64, 56, 120, 52
+LEFT, TOP, RIGHT, BOTTOM = 64, 56, 140, 52
 # Told apart by colour (Okabe and Ito's, for every kind of eye), by mark and by the name at the line's end.
 STYLES = [("#000000", "6 4"), ("#0072b2", ""), ("#d55e00", ""), ("#009e73", "")]
 
@@ -33,7 +33,7 @@ def draw(panels: dict[str, dict[str, Line]]) -> str:
 
 
 def _panel(title: str, lines: dict[str, Line], sizes: list[int], low: int, high: int) -> list[str]:
-    first, last = log10(sizes[0] / 1.5), log10(sizes[-1] * 1.5)
+    first, last = log10(sizes[0] / 1.25), log10(sizes[-1] * 1.25)
 
     def x(mib: int) -> float:
         return round((log10(mib) - first) / (last - first) * PANEL_WIDTH, 1)
@@ -44,7 +44,8 @@ def _panel(title: str, lines: dict[str, Line], sizes: list[int], low: int, high:
     out = [
         f'<text x="0" y="-30" font-size="15" font-weight="bold">{escape(title)}</text>',
         '<text x="0" y="-12" fill="#555555">million instructions above the firmware alone</text>',
-        f'<text x="{PANEL_WIDTH / 2}" y="{PANEL_HEIGHT + 40}" text-anchor="middle">payload, MiB</text>',
+        f'<text x="{PANEL_WIDTH / 2}" y="{PANEL_HEIGHT + 40}" text-anchor="middle">payload in MiB, '
+        "both axes logarithmic</text>",
     ]
     for power in range(low, high + 1):
         at = y(10.0**power)
@@ -59,13 +60,15 @@ def _panel(title: str, lines: dict[str, Line], sizes: list[int], low: int, high:
     for at, name in labels:
         placed[name] = max(at, next_free)
         next_free = placed[name] + 14
-    for (colour, dashes), (name, line) in zip(STYLES, lines.items()):
+    # The first one, the dashed floor, last: where another lies on it, both are seen.
+    for (colour, dashes), (name, line) in reversed(list(zip(STYLES, lines.items()))):
         path = " ".join(f"{x(mib)},{y(cost)}" for mib, cost in line)
         dash = f' stroke-dasharray="{dashes}"' if dashes else ""
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
         for mib, cost in line:
             tip = f"{name}, {mib} MiB: {cost:.2f} M"
-            mark = f'<circle cx="{x(mib)}" cy="{y(cost)}" r="3.5" fill="{colour}">'
+            radius = 2.5 if dashes else 4
+            mark = f'<circle cx="{x(mib)}" cy="{y(cost)}" r="{radius}" fill="{colour}">'
             out.append(f"{mark}<title>{escape(tip)}</title></circle>")
-        out.append(f'<text x="{x(line[-1][0]) + 10}" y="{placed[name] + 4}" fill="{colour}">{escape(name)}</text>')
+        out.append(f'<text x="{PANEL_WIDTH + 8}" y="{placed[name] + 4}" fill="{colour}">{escape(name)}</text>')
     return out
