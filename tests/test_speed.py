@@ -10,13 +10,14 @@ from typing import Iterator
 
 import pytest
 
-from lab import ROOT
+from lab import FIRMWARES, ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
 
 import measure  # noqa: E402
 from measure import COUNTED, MILLION, Count, judge_bios, judge_uefi, judge_uefi_whole, lowest, run  # noqa: E402
-from qemu import Machine  # noqa: E402
+from qemu import Machine, Result  # noqa: E402
+from transcript import values  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +74,18 @@ def test_a_processor_without_crc32_checks_by_table(out: Path) -> None:
     machine = replace(COUNTED, cpu="qemu64")
     with_instruction, without = (lowest(out, "twinboot", "bios", 16, m) for m in (COUNTED, machine))
     assert without.total - with_instruction.total < 16 * 5
+
+
+@pytest.mark.parametrize("firmware", FIRMWARES)
+def test_reference_kernel_says_where_the_time_went(reports: dict[str, Result], firmware: str) -> None:
+    said = values(reports[firmware].transcript)["boot_time_us"]
+    time = {name: int(us) for name, us in re.findall(r"(\w+) (\d+)", said)}
+    parts = ["reading", "checking", "paging", "CPUs"]
+    assert list(time) == ["firmware", "loader", *parts], said
+    # On UEFI the firmware has read everything before the loader begins.
+    silent = [] if firmware == "bios" else ["reading"]
+    assert [name for name, us in time.items() if us == 0] == silent, said
+    assert sum(time[name] for name in parts) <= time["loader"], said
 
 
 def per_mib(small: Count, large: Count) -> float:
