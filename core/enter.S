@@ -30,7 +30,6 @@
 #define MSR_MTRR_DEFAULT      0x2ff
 #define MTRR_ENABLED          0x800
 #define CR0_CD                0x40000000
-#define CPUID_ECX_MONITOR     (1 << 3)
 
 	.code64
 	.section .text.window, "ax", @progbits
@@ -194,26 +193,13 @@ park:
 	mov	$STATE_PARKED, %ecx
 	lock cmpxchg %ecx, CPU_STATE(%r12)
 	jne	stopped
-	mov	$1, %eax
-	cpuid
-	mov	%ecx, %esi
-1:	mov	CPU_GOTO(%r12), %r11
+	/* Not MONITOR and MWAIT: stores go unseen on Lunar Lake and Goldmont (Linux: X86_BUG_MONITOR) and in Bochs 2.7
+	   (stlintel/Bochs #2), and a CPU that sleeps through its only call is lost. */
+1:	pause
+	mov	CPU_GOTO(%r12), %r11
 	test	%r11, %r11
-	jnz	3f
-	test	$CPUID_ECX_MONITOR, %esi
-	jz	2f
-	lea	CPU_GOTO(%r12), %rax
-	xor	%ecx, %ecx
-	xor	%edx, %edx
-	monitor
-	cmpq	$0, CPU_GOTO(%r12)
-	jne	1b
-	xor	%eax, %eax
-	mwait
-	jmp	1b
-2:	pause
-	jmp	1b
-3:	mov	CPU_ARGUMENT(%r12), %r12
+	jz	1b
+	mov	CPU_ARGUMENT(%r12), %r12
 	jmp	leave
 
 stopped:

@@ -223,12 +223,29 @@ static bool smbios3_is_whole(const uint8_t *entry)
 	return !memcmp(entry, "_SM3_", 5) && sum(entry, entry[6]) == 0 && structures_end(physical, size);
 }
 
+/* Where a BIOS has its entry points (SMBIOS 3.7, 5.2). */
+static bool smbios_is_in_bios_area(void)
+{
+	for (uint64_t at = 0xf0000; at < 0x100000; at += 16) {
+		const uint8_t *entry = direct_map(at);
+		if ((!memcmp(entry, "_SM_", 4) && sum(entry, entry[5]) == 0) ||
+		    (!memcmp(entry, "_SM3_", 5) && sum(entry, entry[6]) == 0))
+			return true;
+	}
+	return false;
+}
+
 void check_smbios(void)
 {
 	uint64_t two = handoff->smbios2_phys, three = handoff->smbios3_phys;
 
 	fact("smbios2_phys", "0x%lx", two);
 	fact("smbios3_phys", "0x%lx", three);
+	if (!two && !three && !smbios_is_in_bios_area()) { /* Bochs' legacy BIOS, for one */
+		fact("smbios_is_there", "none");
+		fact("smbios_is_whole", "none");
+		return;
+	}
 	check("smbios_is_there", two || three, "neither entry point was handed over");
 	check("smbios_is_whole",
 	      (!two || smbios2_is_whole(direct_map(two))) && (!three || smbios3_is_whole(direct_map(three))),
