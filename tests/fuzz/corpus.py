@@ -84,7 +84,36 @@ def request(base: int, flags: int, virt: int, pages: int) -> bytes:
     return struct.pack("<BBII", base, flags, virt, pages - 1)
 
 
+def kernel(base: int, tags: dict[int, int] | None = None) -> bytes:
+    """As a linker makes it: headers, a note, code and relocations in one segment, data with .bss in another. With dynamic
+    tags a static PIE."""
+    kinds = [
+        (1, 5, 0, 0, 0x300, 0x300, PAGE),
+        (1, 6, 0x300, 0x1300, 0x100, 0x1800, PAGE),
+        (4, 4, 0x140, 0x140, 48, 48, 4),
+        (0x6474E551, 6, 0, 0, 0, 0, 16) if tags is None else (2, 6, 0x310, 0x1310, 0xA0, 0xA0, 8),
+    ]
+    header = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack(
+        "<HHIQQQIHHHHHH", 2 if tags is None else 3, 62, 1, base + 0x180, 64, 0, 0, 64, 56, len(kinds), 0, 0, 0
+    )
+    for kind, flags, offset, address, stored, size, alignment in kinds:
+        virtual = base + address if size else 0
+        header += struct.pack("<IIQQQQQQ", kind, flags, offset, virtual, virtual, stored, size, alignment)
+    note = struct.pack("<III12s6I", 9, 24, 1, b"twinboot", 1, 0, 1024, 768, 32, 0x8000)
+    rela = struct.pack("<QQq", base + 0x1300, 8, 0x180) + struct.pack("<QQq", base + 0x1308, 8, 0x1000)
+    relr = struct.pack("<2Q", 0x1300, 0x8000000000000003)
+    dynamic = b"".join(struct.pack("<QQ", *tag) for tag in (tags or {}).items())
+    image = header.ljust(0x140, b"\0") + note
+    image = image.ljust(0x180, b"\0") + b"\xf4\xeb\xfd"
+    image = image.ljust(0x200, b"\0") + rela + relr
+    return (image.ljust(0x310, b"\0") + dynamic).ljust(0x400, b"\0")
+
+
 CORPUS = {
+    "embed/higher_half": kernel(0xFFFFFFFF80000000),
+    "embed/low": kernel(0x200000),
+    "embed/rela": kernel(0, {7: 0x200, 8: 48, 9: 24, 0x6FFFFFF9: 2, 0x6FFFFFFB: 0x08000000, 0: 0}),
+    "embed/relr": kernel(0, {36: 0x230, 35: 16, 37: 8, 0: 0}),
     "memory/pc": memory(*PC),
     "memory/limited": memory(*PC, limit=0x800),
     "memory/hostile": memory(
