@@ -26,10 +26,10 @@ class Edit:
 
 
 class Workshop:
-    """A copy of the sources, built for the example kernel with a command line and a module."""
+    """A copy of the sources, built for the example kernel (or another) with a command line and a module."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory, self.out = directory, directory / "build"
+    def __init__(self, directory: Path, kernel: str = "hello") -> None:
+        self.directory, self.out, self.name = directory, directory / "build", kernel
         for room in ROOMS:
             shutil.copytree(ROOT / room, directory / room)
         for file in FILES:
@@ -60,7 +60,7 @@ class Workshop:
 
     def _make(self, *targets: str) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in TOLD}
-        command = ["make", "-j2", f"KERNEL={self.out.name}/hello.elf", f"CMDLINE={COMMAND_LINE}"]
+        command = ["make", "-j2", f"KERNEL={self.out.name}/{self.name}.elf", f"CMDLINE={COMMAND_LINE}"]
         done = subprocess.run(
             [*command, f"MODULES={self.directory}/module", "image", *targets],
             cwd=self.directory,
