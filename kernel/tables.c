@@ -41,14 +41,16 @@ static bool has_signature(const struct table *table, const char *signature)
 	return !memcmp(table->signature, signature, 4);
 }
 
-/* Tables must not lie where the kernel will put something else. */
+/* Tables must not lie where the kernel will put something else. On UEFI the loader's memory has what was boot
+   services', and there U-Boot leaves QEMU's tables. */
 static bool is_kept(const void *data, uint64_t length)
 {
 	uint64_t physical = (uint64_t)data - handoff->direct_map_base;
 	uint32_t type = memory_type(physical, length);
 
-	return type != TWINBOOT_MEMORY_USABLE && type != TWINBOOT_MEMORY_LOADER &&
-	       type != TWINBOOT_MEMORY_KERNEL;
+	if (type == TWINBOOT_MEMORY_LOADER)
+		return handoff->firmware_type == TWINBOOT_FIRMWARE_UEFI;
+	return type != TWINBOOT_MEMORY_USABLE && type != TWINBOOT_MEMORY_KERNEL;
 }
 
 static const struct rsdp *the_rsdp(void)
