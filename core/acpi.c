@@ -38,14 +38,16 @@ static int sums_to_zero(const void *data, uint32_t size)
 	return sum == 0;
 }
 
-/* The table at `phys`, if it can be read here (on BIOS only what lies below 4 GiB is mapped) and adds up. */
-static const struct table *checked(const struct machine *machine, uint64_t phys)
+/* The table at `phys`, if it can be read here (on BIOS only what lies below 4 GiB is mapped), has that name
+   where one is given, and adds up. Other tables can be large, and are not touched. */
+static const struct table *checked(const struct machine *machine, uint64_t phys, const char *signature)
 {
 	uint64_t limit = machine->mapped_limit;
 	if (phys == 0 || phys > limit - sizeof(struct table))
 		return NULL;
 	const struct table *table = at(phys);
-	if (table->length < sizeof(*table) || table->length > TABLE_SIZE_MAX ||
+	if ((signature != NULL && memcmp(table->signature, signature, 4) != 0) ||
+	    table->length < sizeof(*table) || table->length > TABLE_SIZE_MAX ||
 	    table->length > limit - phys || !sums_to_zero(table, table->length))
 		return NULL;
 	return table;
@@ -57,8 +59,8 @@ const void *acpi_find(const struct machine *machine, const char signature[4], ui
 		return NULL;
 	const struct rsdp *rsdp = at(machine->rsdp);
 	/* A revision 2 RSDP can have either table missing. */
-	const struct table *xsdt = rsdp->revision >= 2 ? checked(machine, rsdp->xsdt) : NULL;
-	const struct table *root = xsdt != NULL ? xsdt : checked(machine, rsdp->rsdt);
+	const struct table *xsdt = rsdp->revision >= 2 ? checked(machine, rsdp->xsdt, NULL) : NULL;
+	const struct table *root = xsdt != NULL ? xsdt : checked(machine, rsdp->rsdt, NULL);
 	uint32_t width = xsdt != NULL ? 8 : 4;
 	if (root == NULL)
 		return NULL;
@@ -66,8 +68,8 @@ const void *acpi_find(const struct machine *machine, const char signature[4], ui
 	for (uint32_t i = 0; i + width <= root->length - sizeof(*root); i += width) {
 		uint64_t phys = 0;
 		memcpy(&phys, entries + i, width);
-		const struct table *table = checked(machine, phys);
-		if (table == NULL || memcmp(table->signature, signature, 4) != 0)
+		const struct table *table = checked(machine, phys, signature);
+		if (table == NULL)
 			continue;
 		*length = table->length;
 		return table;

@@ -40,6 +40,7 @@ static uint64_t arena_bound(const struct boot *boot)
 	uint64_t runtime = 2 * (uint64_t)boot->machine->runtime_count;
 	uint64_t tables = maps * direct + runtime + boot->kernel.size / LARGE_PAGE + ARENA_SPARE_PAGES;
 	uint64_t stacks = boot->cpu_count > 0 ? boot->cpu_count : 1;
+	tables += stacks * (boot->stack_size + PAGE_SIZE) / LARGE_PAGE; /* in the window, page by page */
 	return page_up(tables * PAGE_SIZE + stacks * (boot->stack_size + sizeof(struct twinboot_cpu)));
 }
 

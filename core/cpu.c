@@ -60,7 +60,7 @@ __attribute__((target("rdrnd"))) static int rdrand(uint64_t *value)
 {
 	unsigned long long got;
 	for (int i = 0; i < TRIES; i++)
-		if (__builtin_ia32_rdrand64_step(&got)) {
+		if (__builtin_ia32_rdrand64_step(&got) && got + 1 > 1) {
 			*value = got;
 			return 1;
 		}
@@ -71,7 +71,7 @@ __attribute__((target("rdseed"))) static int rdseed(uint64_t *value)
 {
 	unsigned long long got;
 	for (int i = 0; i < TRIES; i++)
-		if (__builtin_ia32_rdseed_di_step(&got)) {
+		if (__builtin_ia32_rdseed_di_step(&got) && got + 1 > 1) {
 			*value = got;
 			return 1;
 		}

@@ -20,8 +20,6 @@
 #define ERROR_DISK_READ \
 	"TB05: cannot read the boot disk: drive %x, sector %u, status %x; the image may be cut off or the " \
 	"disk failing: write the image again, whole"
-#define ERROR_NO_EDD \
-	"TB06: BIOS drive %x has no INT 13h extensions; attach the image as a hard disk, not as a floppy"
 #define ERROR_MEMORY_MAP \
 	"TB07: the BIOS gives no memory map (INT 15h E820h: %s); update the BIOS or boot by UEFI"
 #define ERROR_PAYLOAD_PLACE \

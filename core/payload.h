@@ -6,8 +6,9 @@
  *     .kernel    kernel.padded: a whole ELF64 file that is its own memory image
  *     .modules   struct payload_info, strings, then each module at a page boundary
  *
- * Trailing zeros of either need not be stored on disk: `*_stored` counts the bytes that are, and whoever
- * loads the payload puts zeros after them up to `*_size`.
+ * Trailing pages of zeros of either need not be stored on disk: `*_stored` counts the bytes that are, and
+ * whoever loads the payload puts zeros after them up to `*_size`. Whole pages, since UEFI firmware loads
+ * whole ones from the file, and no byte of theirs may be without a checksum.
  */
 #ifndef PAYLOAD_H
 #define PAYLOAD_H
@@ -33,12 +34,11 @@ struct payload_info {
 	uint32_t info_crc32c; /* over info_size bytes, with this field as 0 */
 
 	uint64_t kernel_size;    /* bytes of .kernel in memory: _kernel_end_addr - _kernel_start_addr */
-	uint64_t kernel_stored;  /* bytes of .kernel up to the last one that is not zero */
+	uint64_t kernel_stored;  /* bytes of .kernel up to the last page that is not all zeros */
 	uint32_t kernel_crc32c;  /* over kernel_stored bytes */
 	uint32_t modules_crc32c; /* over the bytes of .modules from info_size to modules_stored */
 	uint64_t modules_size;   /* bytes of .modules, a multiple of PAYLOAD_PAGE */
-	uint64_t modules_stored; /* bytes of .modules up to the last one that is not zero, at least info_size
-				  */
+	uint64_t modules_stored; /* the same of .modules, at least info_size */
 
 	uint8_t kernel_sha256[32];   /* of kernel.padded */
 	struct twinboot_needs needs; /* from the kernel's note, defaults filled in */

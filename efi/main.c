@@ -27,6 +27,20 @@ static int exit_boot_services(struct machine *machine, EFI_HANDLE image)
 	return fail(machine, ERROR_EFI_EXIT, (uint64_t)EXIT_TRIES, (uint64_t)status);
 }
 
+/* Ten seconds, or until a key: the next boot entry clears the screen. */
+static void wait_for_reader(void)
+{
+	SIMPLE_INPUT_INTERFACE *keyboard = st->ConIn;
+	if (keyboard != NULL)
+		keyboard->Reset(keyboard, FALSE);
+	for (int i = 0; i < 100; i++) {
+		EFI_INPUT_KEY key;
+		if (keyboard != NULL && !EFI_ERROR(keyboard->ReadKeyStroke(keyboard, &key)))
+			return;
+		bs->Stall(100000);
+	}
+}
+
 /* Shown on the firmware's console and, since that may be a screen only, on COM1. Then back to the firmware.
  */
 static EFI_STATUS give_up(const struct machine *machine)
@@ -42,11 +56,14 @@ static EFI_STATUS give_up(const struct machine *machine)
 		serial_write("\r\n");
 	}
 	if (st->ConOut != NULL) {
+		/* The console goes on drawing for the video mode that it knows: back to that. */
+		st->ConOut->Reset(st->ConOut, FALSE);
 		st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"\r\ntwinboot: ");
 		st->ConOut->OutputString(st->ConOut, wide);
 		st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"\r\n");
 	}
 	memory_give_back();
+	wait_for_reader();
 	return EFI_ABORTED;
 }
 

@@ -7,9 +7,9 @@
 
 #define ONE_MIB (UINT64_C(1) << 20)
 
-/* Rows for the memory attributes table, which splits the runtime entries of the map: one driver's image takes
-   about three. */
-#define ATTRIBUTE_ROWS 256
+/* Rows of the memory attributes table, which splits the runtime entries of the map: one driver's image takes
+   about three. More than that is no table. */
+#define ATTRIBUTE_ROWS_MAX 8192
 
 /* UEFI 2.10, 7.2.3 and 4.6.4; not in every gnu-efi. */
 #define MEMORY_SPECIFIC_PURPOSE UINT64_C(0x40000)
@@ -40,6 +40,8 @@ static struct {
 	UINTN size; /* bytes of the buffer */
 } map;
 
+static uint32_t attribute_rows; /* room for that many: the table may grow, too */
+
 static EFI_STATUS allocate_as(EFI_MEMORY_TYPE type, EFI_ALLOCATE_TYPE how, uint64_t size,
 			      EFI_PHYSICAL_ADDRESS *base)
 {
@@ -65,6 +67,16 @@ void memory_give_back(void)
 	}
 }
 
+static const struct memory_attributes_table *attributes(void)
+{
+	const struct memory_attributes_table *table =
+		configuration_table((EFI_GUID)MEMORY_ATTRIBUTES_TABLE_GUID);
+	return table != NULL && table->descriptor_size >= sizeof(EFI_MEMORY_DESCRIPTOR) &&
+			       table->entries <= ATTRIBUTE_ROWS_MAX
+		       ? table
+		       : NULL;
+}
+
 int memory_buffers_allocate(struct machine *machine)
 {
 	UINTN size = 0, key, descriptor_size = 0;
@@ -87,7 +99,8 @@ int memory_buffers_allocate(struct machine *machine)
 	status = allocate(AllocateAnyPages, regions * sizeof(struct twinboot_region), &machine->regions);
 	if (EFI_ERROR(status))
 		return fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
-	status = allocate(AllocateAnyPages, (entries + ATTRIBUTE_ROWS) * sizeof(struct twinboot_region),
+	attribute_rows = (attributes() != NULL ? attributes()->entries : 0) + SLACK_ENTRIES;
+	status = allocate(AllocateAnyPages, (entries + attribute_rows) * sizeof(struct twinboot_region),
 			  &machine->runtime);
 	if (EFI_ERROR(status))
 		return fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
@@ -145,11 +158,8 @@ static void add_runtime(struct machine *machine, const EFI_MEMORY_DESCRIPTOR *de
    tells them apart page by page. */
 static void read_attributes(struct machine *machine)
 {
-	const struct memory_attributes_table *table =
-		configuration_table((EFI_GUID)MEMORY_ATTRIBUTES_TABLE_GUID);
-	if (table == NULL || table->descriptor_size < sizeof(EFI_MEMORY_DESCRIPTOR))
-		return;
-	for (uint32_t i = 0; i < table->entries && i < ATTRIBUTE_ROWS; i++) {
+	const struct memory_attributes_table *table = attributes();
+	for (uint32_t i = 0; table != NULL && i < table->entries && i < attribute_rows; i++) {
 		const EFI_MEMORY_DESCRIPTOR *d =
 			(const void *)((const uint8_t *)(table + 1) + (uint64_t)i * table->descriptor_size);
 		if (d->Type != EfiRuntimeServicesCode)

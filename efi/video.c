@@ -11,38 +11,16 @@ struct gop {
 	EFI_HANDLE handle;
 };
 
-static int has_device_path(EFI_HANDLE handle)
+static uint32_t has(EFI_HANDLE handle, EFI_GUID guid)
 {
-	EFI_GUID guid = EFI_DEVICE_PATH_PROTOCOL_GUID;
-	void *path;
-	return !EFI_ERROR(bs->HandleProtocol(handle, &guid, &path));
+	void *protocol;
+	return !EFI_ERROR(bs->HandleProtocol(handle, &guid, &protocol));
 }
 
 /* A mode is of use if it can be drawn on: not "blt only". */
 static int is_linear(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info)
 {
 	return info->PixelFormat <= PixelBitMask;
-}
-
-/* Several handles are usual: the console splitter's own, and one for each adapter. Those with a device path
-   are real; the first of them that has a linear framebuffer, or could have one. */
-static struct gop find_gop(void)
-{
-	EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
-	struct gop found = {NULL, NULL};
-	EFI_HANDLE *handles;
-	UINTN count;
-	if (EFI_ERROR(bs->LocateHandleBuffer(ByProtocol, &guid, NULL, &count, &handles)))
-		return found;
-	for (UINTN i = 0; i < count; i++) {
-		EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
-		if (EFI_ERROR(bs->HandleProtocol(handles[i], &guid, (void **)&gop)) || gop->Mode == NULL)
-			continue;
-		if (found.protocol == NULL || (!has_device_path(found.handle) && has_device_path(handles[i])))
-			found = (struct gop){gop, handles[i]};
-	}
-	bs->FreePool(handles);
-	return found;
 }
 
 /* The first block of the display's EDID. The protocol can be there with size 0 or without data. */
@@ -101,12 +79,46 @@ static uint32_t list_modes(EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct mode *modes
 	return count;
 }
 
+/* Several handles are usual: the console splitter's own, and one for each adapter. Of use is one with a
+   linear mode (virtio-gpu has none); real are those with a device path; and those that the firmware's console
+   uses have a display. */
+static uint32_t rank(EFI_HANDLE handle, EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct mode *modes)
+{
+	static const EFI_GUID console = {
+		0xd3b36f2c, 0xd551, 0x11d4, {0x9a, 0x46, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
+	return (list_modes(gop, modes) > 0 ? 4u : 0) +
+	       2 * has(handle, (EFI_GUID)EFI_DEVICE_PATH_PROTOCOL_GUID) + has(handle, console);
+}
+
+static struct gop find_gop(struct mode *modes)
+{
+	EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
+	struct gop found = {NULL, NULL};
+	uint32_t best = 0;
+	EFI_HANDLE *handles;
+	UINTN count;
+	if (EFI_ERROR(bs->LocateHandleBuffer(ByProtocol, &guid, NULL, &count, &handles)))
+		return found;
+	for (UINTN i = 0; i < count; i++) {
+		EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
+		if (EFI_ERROR(bs->HandleProtocol(handles[i], &guid, (void **)&gop)) || gop->Mode == NULL)
+			continue;
+		uint32_t r = rank(handles[i], gop, modes);
+		if (found.protocol == NULL || r > best) {
+			found = (struct gop){gop, handles[i]};
+			best = r;
+		}
+	}
+	bs->FreePool(handles);
+	return found;
+}
+
 /* Read after any SetMode: what QueryMode said of the pitch can be wrong (Apple). */
-static void read_framebuffer(const EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct machine_framebuffer *f)
+static int read_framebuffer(const EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct machine_framebuffer *f)
 {
 	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info = gop->Mode->Info;
 	if (info == NULL || !is_linear(info) || gop->Mode->FrameBufferBase == 0)
-		return;
+		return 0;
 	read_format(info, f);
 	uint32_t pixel_bytes = (f->bits_per_pixel + 7) / 8;
 	f->width = info->HorizontalResolution;
@@ -115,16 +127,17 @@ static void read_framebuffer(const EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct mac
 	uint64_t needed = (uint64_t)f->pitch * f->height;
 	if (f->bits_per_pixel < 15 || f->pitch < f->width * pixel_bytes || f->height == 0 ||
 	    gop->Mode->FrameBufferSize < needed)
-		return;
+		return 0;
 	f->size = needed;
 	f->base = gop->Mode->FrameBufferBase;
+	return 1;
 }
 
 void video_set(struct machine *machine, const struct twinboot_needs *needs)
 {
 	static struct mode modes[MODES_MAX];
 	struct machine_framebuffer *f = &machine->framebuffer;
-	struct gop found = find_gop();
+	struct gop found = find_gop(modes);
 	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop = found.protocol;
 	if (gop == NULL)
 		return;
@@ -140,13 +153,15 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs)
 	if (count == 0 && !EFI_ERROR(gop->SetMode(gop, gop->Mode->Mode)))
 		count = list_modes(gop, modes);
 	int choice;
-	/* A mode that cannot be set after all is struck from the list. Setting one clears the screen, so not
-	   without need. */
+	/* A mode that cannot be set after all, or is too large for its framebuffer (OptiPlex 9020M), is
+	   struck from the list. Setting one clears the screen, so not without need. */
 	while ((choice = mode_choose(modes, count, needs, f->edid_size != 0 ? f->edid : NULL, &current)) >=
 	       0) {
-		if (modes[choice].id == gop->Mode->Mode || !EFI_ERROR(gop->SetMode(gop, modes[choice].id)))
-			break;
+		if ((modes[choice].id == gop->Mode->Mode ||
+		     !EFI_ERROR(gop->SetMode(gop, modes[choice].id))) &&
+		    read_framebuffer(gop, f))
+			return;
 		modes[choice] = modes[--count];
 	}
-	read_framebuffer(gop, f);
+	read_framebuffer(gop, f); /* whatever is there */
 }

@@ -36,12 +36,12 @@ struct info {
 	struct payload_info *head; /* with the module table and the strings */
 };
 
-/* Bytes up to the last one that is not zero. */
+/* Bytes up to the last page that is not all zeros. */
 static uint64_t stored_size(const uint8_t *data, uint64_t size)
 {
 	while (size && !data[size - 1])
 		size--;
-	return size;
+	return page_up(size);
 }
 
 static bool read_sha256(uint8_t digest[32], const struct info *info)
@@ -201,7 +201,7 @@ static bool make_head(struct info *info)
 		entry->arguments = append(head, &size, module->arguments);
 	}
 	head->modules_size = page_up(end);
-	head->modules_stored = head->info_size;
+	head->modules_stored = page_up(head->info_size);
 	for (uint32_t i = 0; i < info->module_count; i++) {
 		const struct module *module = &info->modules[i];
 		uint64_t stored = stored_size(module->input.data, module->input.size);
@@ -218,7 +218,7 @@ static bool make_head(struct info *info)
 	return true;
 }
 
-/* Over .modules from the end of the strings to the last byte that is not zero. */
+/* Over .modules from the end of the strings to the end of what is stored. */
 static uint32_t modules_crc32c(const struct info *info)
 {
 	static const uint8_t zeros[PAYLOAD_PAGE];
@@ -237,7 +237,7 @@ static uint32_t modules_crc32c(const struct info *info)
 		crc = crc32c(crc, module->input.data, size);
 		offset = module->offset + size;
 	}
-	return crc;
+	return crc32c(crc, zeros, info->head->modules_stored - offset);
 }
 
 static bool write_modules(const struct info *info, const struct output *output)

@@ -157,7 +157,7 @@ long_mode_enter:
 	ljmp	$CODE64, $1f
 	.code64
 1:	mov	%ebx, %ebx /* the upper halves are undefined so far */
-	and	$-16, %rsp
+	and	$-16, %esp
 	mov	%ebx, %edi
 	call	core_catch_exceptions
 	mov	%ebx, %edi

@@ -6,10 +6,7 @@
 
 #define BIOS_DISK        0x13
 #define DISK_RESET       0x00
-#define DISK_HAS_PACKETS 0x41
 #define DISK_READ_PACKET 0x42
-#define PACKETS_QUESTION 0x55aa
-#define PACKETS_ANSWER   0xaa55
 
 #define TRIES 3
 
@@ -41,14 +38,6 @@ static const struct load_table *checked_table(void)
 	    crc32c_small(load_table, LOAD_TABLE_SIZE) != crc)
 		die(ERROR_LOAD_TABLE);
 	return table;
-}
-
-static void require_packets(uint32_t drive)
-{
-	struct bios_registers r = {.eax = DISK_HAS_PACKETS << 8, .ebx = PACKETS_QUESTION, .edx = drive};
-	bios_call(BIOS_DISK, &r);
-	if (carry(&r) || (r.ebx & 0xffff) != PACKETS_ANSWER)
-		die(ERROR_NO_EDD, (uint64_t)drive);
 }
 
 /* Reads whole sectors to `to` in the bounce buffer. A read that fails once can succeed after a reset, and one
@@ -109,7 +98,7 @@ static uint32_t measure_sector(uint32_t drive)
 
 static void copy_words(void *to, const void *from, uint32_t bytes)
 {
-	uint32_t words = (bytes + 3) / 4;
+	uint32_t words = bytes / 4;
 	__asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
 }
 
@@ -119,36 +108,29 @@ static void clear_words(void *to, uint32_t bytes)
 	__asm__ volatile("rep stosl" : "+D"(to), "+c"(words) : "a"(0) : "memory");
 }
 
-/* `size` bytes of memory from `to` on: first what is stored, then zeros. Both are multiples of 4 where it
-   matters: `to` and `size` are whole pages. */
+/* `size` bytes of memory from `to` on, whole pages: first what is stored, then zeros. */
 static void load_part(const struct load_table *table, int part, uint32_t drive, uint32_t sector_shift,
 		      uint8_t *to, uint32_t size)
 {
 	uint32_t call_max = BYTES_A_CALL >> sector_shift;
-	uint64_t lba = table->parts[part].offset >> sector_shift;
-	uint32_t stored = (uint32_t)table->parts[part].bytes;
-	if (table->parts[part].bytes > size || table->parts[part].offset % LOAD_ALIGNMENT != 0)
+	uint64_t offset = table->parts[part].offset, stored = table->parts[part].bytes;
+	if (stored > size || (stored | offset) % LOAD_ALIGNMENT != 0)
 		die(ERROR_LOAD_TABLE);
 	if (call_max > SECTORS_A_CALL)
 		call_max = SECTORS_A_CALL;
 	uint8_t *end = to + size;
-	while (stored > 0) {
-		uint32_t sectors = (stored + (1u << sector_shift) - 1) >> sector_shift;
-		if (sectors > call_max)
-			sectors = call_max;
+	uint64_t lba = offset >> sector_shift;
+	for (uint32_t left = (uint32_t)stored >> sector_shift; left > 0;) {
+		uint32_t sectors = left < call_max ? left : call_max;
 		if (!read_sectors(drive, lba, sectors, bounce_buffer)) {
 			call_max = (sectors + SMALLER - 1) / SMALLER; /* from here on */
 			continue;
 		}
-		uint32_t bytes = sectors << sector_shift;
-		if (bytes > stored)
-			bytes = stored;
-		copy_words(to, bounce_buffer, bytes);
+		copy_words(to, bounce_buffer, sectors << sector_shift);
 		lba += sectors;
-		to += bytes;
-		stored -= bytes;
+		to += sectors << sector_shift;
+		left -= sectors;
 	}
-	to = (uint8_t *)(((uintptr_t)to + 3) & ~(uintptr_t)3);
 	clear_words(to, (uint32_t)(end - to));
 }
 
@@ -187,7 +169,6 @@ void payload_load(struct machine *machine)
 	machine->modules = machine->kernel + (modules - linked);
 
 	uint32_t drive = machine->boot_drive;
-	require_packets(drive);
 	uint32_t sector_shift = measure_sector(drive);
 	check_file(table, drive, sector_shift);
 	load_part(table, LOAD_KERNEL, drive, sector_shift, fixed((uint32_t)machine->kernel),

@@ -110,5 +110,7 @@ _Noreturn void legacy_main(uint32_t drive)
 	const struct payload_info *info = fixed((uint32_t)machine.modules);
 	video_set(&machine, &info->needs);
 	log_framebuffer(&machine);
+	if (!a20_enable()) /* once more: some BIOS' services turn it off (Syslinux asks again, too) */
+		die(ERROR_A20);
 	long_mode_enter(identity_map(), &machine);
 }

@@ -144,8 +144,10 @@ uint64_t memory_place(const struct machine *machine, uint64_t linked, uint64_t s
 		uint64_t end = end_of(&rows[i]);
 		if (rows[i].type != TWINBOOT_MEMORY_USABLE || end <= linked || rows[i].base_phys >= FOUR_GIB)
 			continue;
+		/* A row can begin at 0: nothing below the linked place is ours. */
+		uint64_t low = rows[i].base_phys > linked ? rows[i].base_phys : linked;
 		uint64_t offset = linked & (large_page - 1);
-		uint64_t place = ((rows[i].base_phys - offset + large_page - 1) & ~(large_page - 1)) + offset;
+		uint64_t place = ((low - offset + large_page - 1) & ~(large_page - 1)) + offset;
 		/* A reserved stretch can lie inside of a usable one: on to what is behind it. */
 		for (; place < best && place < end && place + size <= FOUR_GIB; place += large_page)
 			if (usable_from(machine, place) >= size)

@@ -274,6 +274,14 @@ def test_wrong_drive_number(reference: Build, scratch: Path, passed: int) -> Non
     assert values(result.transcript)["boot_device"] == "bios_drive 0x80", str(result)
 
 
+def test_floppy(reference: Build) -> None:
+    """What no BIOS reads from a floppy ends in a sentence."""
+    extra = ("-drive", f"if=floppy,format=raw,snapshot=on,file={reference.image}", "-boot", "a")
+    machine = Machine(machine="pc", disk="none", extra=extra)
+    result = boot("bios", reference.image, machine, until="TB00: cannot read; attach as hard disk", timeout=30)
+    assert result.ended == "seen", str(result)
+
+
 def test_replaced_file_is_noticed(reference: Build, scratch: Path) -> None:
     """Its old bytes still lie where they were, so that no checksum tells."""
     image = scratch / "replaced.img"

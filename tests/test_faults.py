@@ -150,7 +150,10 @@ class Rude:
     shows: str = ""  # a line of the loader's log
 
 
-A20_OFF = Edit("legacy/main.c", "if (!a20_enable())", "out8(0x92, in8(0x92) & 0xfc);\n\tif (!a20_enable())")
+TURN_A20_OFF = "out8(0x92, in8(0x92) & 0xfc);\n\t"
+A20_ASKED = "if (!a20_enable())\n\t\tdie(ERROR_A20);\n\n"
+A20_OFF = Edit("legacy/main.c", A20_ASKED, TURN_A20_OFF + A20_ASKED)
+A20_OFF_LATE = Edit("legacy/main.c", "if (!a20_enable()) /*", TURN_A20_OFF + "if (!a20_enable()) /*")
 A20_NOT_BY_BIOS = Edit("legacy/a20.c", "bios_call(BIOS_SYSTEM, &r);", "(void)r;")
 A20_NOT_BY_KEYBOARD = Edit("legacy/a20.c", "&& keyboard_ready(); i++)", "&& 0; i++)")
 BIOS_MAP_CALL = "bios_call(BIOS_SYSTEM, &r);\n\t\t/* Some BIOSes end"
@@ -186,11 +189,31 @@ RUDE = {
         (Edit("legacy/a20.c", "on = *high != saved + i;", "on = 0 && *high != saved + i;"),), "TB02: "
     ),
     "a20-off": Rude((A20_OFF,)),
+    "a20-off-by-the-last-service": Rude((A20_OFF_LATE,)),
+    "random-numbers-all-ones": Rude(
+        (
+            LOUD,
+            Edit("core/cpu.c", "__builtin_ia32_rdrand64_step(&got)", '({ __asm__("" : "=r"(got) : "0"(UINT64_MAX)); 1; })'),
+            Edit("core/cpu.c", "__builtin_ia32_rdseed_di_step(&got)", '({ __asm__("" : "=r"(got) : "0"(UINT64_MAX)); 1; })'),
+            Edit("core/handoff.c", "\treturn handoff;", "\tlog_line(machine, \"entropy: %x\", (uint64_t)handoff->entropy_source);\n\treturn handoff;"),
+        ),
+        shows="entropy: 0x8",
+    ),
     "a20-off-no-bios": Rude((A20_OFF, A20_NOT_BY_BIOS)),
     "little-base-memory": Rude(
         (Edit("legacy/memory.c", "return r.eax & 0xffff;", "return 64;"),), "TB03: the BIOS leaves 64 KiB"
     ),
-    "no-edd": Rude((Edit("legacy/disk.c", "0xaa55", "0xaa54"),), "TB06: BIOS drive 0x80 "),
+    # A usable row that begins at 0, with a hole in the payload's place.
+    "nested-map": Rude(
+        (
+            Edit(
+                "legacy/memory.c",
+                "\n\treserve_ebda(machine);",
+                "\n\tmachine->region_count = 0;\n\tadd(machine, 0, 64 << 20, TWINBOOT_MEMORY_USABLE);"
+                "\n\tadd(machine, 0x210000, 0x1000, TWINBOOT_MEMORY_RESERVED);\n\treserve_ebda(machine);",
+            ),
+        ),
+    ),
     "odd-sectors": Rude(
         (Edit("legacy/disk.c", "uint32_t size = 0;", "uint32_t size = 0;\n\tfill(a + 512, 0xff, 8);"),),
         "TB10: ",
@@ -287,6 +310,14 @@ MORE_RUDE = {
             ),
         ),
         firmware=UEFI,
+    ),
+    "small-framebuffer": Rude(
+        (
+            LOUD,
+            Edit("efi/video.c", "gop->Mode->FrameBufferSize < needed", "f->height == 768 || gop->Mode->FrameBufferSize < needed"),
+        ),
+        firmware=UEFI,
+        shows="bits, at",
     ),
     "wild-acpi-pointer": Rude(
         (

@@ -14,6 +14,7 @@ from faults.damage import NEED_FLAGS, Image, needs
 from faults.workshop import Edit, Workshop
 from lab import Lab
 from qemu import Machine, Result, boot, command_line
+from picture import read_png
 from qmp import Qmp
 from transcript import parse
 
@@ -280,6 +281,30 @@ def test_uefi_protocols(lab: Lab, name: str) -> None:
         Machine(display="none") if name == "no-display" else Machine(extra=("-device", "virtio-rng-pci"))
     )
     whole(lab.boot("reference", "uefi", machine))
+
+
+@SLOW
+@pytest.mark.parametrize("places", [(2, 5), (5, 2)])
+def test_two_adapters_of_which_one_has_a_framebuffer(lab: Lab, places: tuple[int, int]) -> None:
+    extra = ("-device", f"virtio-gpu-pci,addr={places[0]}", "-device", f"VGA,addr={places[1]}")
+    result = boot("uefi", lab.build("reference").image, Machine(display="none", extra=extra))
+    whole(result)
+    assert "framebuffer=1024x768, 32 bits" in result.transcript, str(result)
+
+
+@SLOW
+def test_sentence_is_readable_after_a_change_of_mode(workshop: Workshop, scratch: Path) -> None:
+    """The firmware's console would go on drawing for the mode that it knows."""
+    image = Image(workshop.image, workshop.kernel)
+    for offset, value in ((0, 1 << 4), (4, 640), (8, 480)):  # TWINBOOT_NEED_LEVEL5_PAGING, width, height
+        image.put(image.info + NEED_FLAGS + offset, value)
+    image.fix_payload()
+    path = image.write(scratch / "needy.img")
+    result = boot("uefi", path, Machine(cpu="qemu64"), screen=scratch / "screen.png")
+    assert result.ended == "loader-error" and says(result, "^twinboot: TB27"), str(result)
+    picture = read_png(scratch / "screen.png")
+    lit = sum(value > 100 for value in picture.rgb[::3])
+    assert (picture.width, picture.height) == (1280, 800) and lit > 2000, f"{lit} pixels of text"
 
 
 # 32-bit UEFI.

@@ -26,5 +26,6 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 			st->ConOut->OutputString(st->ConOut, one);
 		}
 	}
+	st->BootServices->Stall(10000000); /* the next boot entry clears the screen */
 	return EFI_UNSUPPORTED;
 }

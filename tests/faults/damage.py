@@ -104,7 +104,7 @@ class Image:
     def payload_ranges(self, info_size: int, modules_stored: int) -> list[Range]:
         return [
             Range("description", self.info, info_size, ("TB20",)),
-            Range("kernel", self.kernel, self.kernel_size, ("TB21",)),
+            Range("kernel", self.kernel, self.word(self.info + 24, "<Q"), ("TB21",)),
             Range("modules", self.info + info_size, modules_stored - info_size, ("TB22",)),
         ]
 

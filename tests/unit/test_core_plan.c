@@ -71,6 +71,7 @@ struct fixture {
 };
 
 static struct fixture f;
+static int exact; /* the arena has what plan() asks for, as UEFI gives it, and not a page more */
 
 static void map_real_memory(void)
 {
@@ -145,6 +146,10 @@ static int run(void)
 	if (!plan(&f.boot, &f.machine)) {
 		assert_memory_equal(f.machine.error, "TB2", 3);
 		return 0;
+	}
+	if (exact) {
+		f.machine.arena = f.boot.memory.arena_top - f.machine.arena_needed;
+		assert_true(plan(&f.boot, &f.machine));
 	}
 	f.before_count = f.boot.memory.count;
 	assert_true(f.before_count <= ROWS_MAX + MACHINE_EXTRA_REGIONS);
@@ -410,16 +415,17 @@ static void huge_machines(void **state)
 static void many_processors(void **state)
 {
 	(void)state;
-	for (processors = 1; processors < 1024; processors = processors * 2 + 1) {
-		uint32_t count = processors;
-		set_up(LINKED, ET_EXEC, 16);
-		processors = count;
-		a_plain_pc(1024 * ONE_MIB);
-		needs()->stack_size = 256 << 10;
-		assert_true(run());
-		check_boot();
-	}
+	for (uint32_t count = 1; count < 1024; count = count * 2 + 1)
+		for (exact = 0; exact < 2; exact++) {
+			set_up(LINKED, ET_EXEC, 16);
+			processors = count;
+			a_plain_pc(1024 * ONE_MIB);
+			needs()->stack_size = 256 << 10;
+			assert_true(run());
+			check_boot();
+		}
 	processors = 1;
+	exact = 0;
 }
 
 static uint64_t hostile_address(void)
