@@ -84,10 +84,10 @@ static uint32_t list_modes(EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct mode *modes
    uses have a display. */
 static uint32_t rank(EFI_HANDLE handle, EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct mode *modes)
 {
-	static const EFI_GUID console = {
-		0xd3b36f2c, 0xd551, 0x11d4, {0x9a, 0x46, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
+	static const EFI_GUID console_out_device = /* gEfiConsoleOutDeviceGuid of EDK2 */
+		{0xd3b36f2c, 0xd551, 0x11d4, {0x9a, 0x46, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d}};
 	return (list_modes(gop, modes) > 0 ? 4u : 0) +
-	       2 * has(handle, (EFI_GUID)EFI_DEVICE_PATH_PROTOCOL_GUID) + has(handle, console);
+	       2 * has(handle, (EFI_GUID)EFI_DEVICE_PATH_PROTOCOL_GUID) + has(handle, console_out_device);
 }
 
 static struct gop find_gop(struct mode *modes)
