@@ -161,7 +161,8 @@ static void settle_kernel(struct boot *boot)
 }
 
 /* All RAM, everything below 4 GiB, and the framebuffer, from physical address `first` on. What is not RAM is
-   never cached (UC-: an MTRR can make it write-combining), and no page of RAM shares a large page with anything else. */
+   never cached (UC-: an MTRR can make it write-combining), and no page of RAM shares a large page with
+   anything else. */
 static void map_physical(struct boot *boot, uint64_t base, uint64_t first)
 {
 	const struct memory *memory = &boot->memory;
