@@ -118,8 +118,7 @@ def fails(image: Path, says: str, machine: Machine, timeout: float = 60) -> Resu
 AND_A_DISK = ("-device", "ide-hd,drive=disk,bus=ide.0,bootindex=1")
 
 
-# Once in about eleven runs the disk boot that follows ended in result=FAIL; not explained yet, so not in the default set.
-@pytest.mark.all
+@every
 def test_missing_payload_goes_back_to_the_rom(reference: Build, files: Path) -> None:
     (files / "twinboot.payload").unlink()
     extra = ("-netdev", f"user,id=n,tftp={files},bootfile=twinboot.0", "-device", "e1000,netdev=n,bootindex=0")
