@@ -65,8 +65,10 @@ struct __attribute__((aligned(8))) machine {
 	uint64_t scratch; /* at least MACHINE_SCRATCH_SIZE(region_count) bytes that are core's until the jump
 			   */
 	uint64_t scratch_size;
-	uint64_t mapped_limit; /* physical memory below this is readable and writable one to one at
-				  core_boot() */
+	/* Physical memory below this is readable one to one while core runs, and writable but for the
+	   loader's own code. On BIOS all but page 0; on UEFI the end of memory, where holes may not be
+	   mapped. */
+	uint64_t mapped_limit;
 
 	/* Memory for core_boot(). Where the firmware has an allocator, core_prepare() says what is needed and
 	   the front door allocates it; else the front door leaves these 0, and core finds free memory in the

@@ -15,7 +15,7 @@
 
 #define ENTRIES 512
 
-/* Permissions stand in the last level only; the levels above allow all. Memory types as CORE_PAT lays them
+/* Permissions stand in the last level only; the levels above allow all. Memory types as KERNEL_PAT lays them
    out: PAT index 2 (PCD) is UC-, 5 (PAT and PWT) is write-combining. */
 static uint64_t leaf(const struct paging *paging, uint64_t phys, uint32_t level, uint32_t flags)
 {

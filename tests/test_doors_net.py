@@ -96,13 +96,34 @@ def receives(qmp: Qmp) -> bool:
     return int(said.split(":")[1], 16) & RECEIVE_ENABLE != 0
 
 
-@pytest.mark.parametrize("firmware", ["bios", pytest.param("uefi", marks=every)])
-def test_card_is_quiet_when_the_kernel_runs(reference: Build, files: Path, firmware: str) -> None:
-    network = f"user,id=n,tftp={files},bootfile={PROGRAM[firmware]}"
+# What the loader leaves to be stopped by ExitBootServices hangs here. (QEMU's own drivers do stop there.)
+NOT_STOPPED = Edit(
+    "efi/main.c",
+    "\tnetwork_stop();\n",
+    "\tnetwork_stop();\n"
+    "\tEFI_GUID guid = EFI_SIMPLE_NETWORK_PROTOCOL_GUID;\n"
+    "\tEFI_SIMPLE_NETWORK *card;\n"
+    "\twhile (EFI_ERROR(bs->LocateProtocol(&guid, NULL, (void **)&card)) ||\n"
+    "\t       card->Mode->State != EfiSimpleNetworkStopped)\n"
+    "\t\tbs->Stall(1000);\n",
+)
+
+
+@every
+def test_cards_are_stopped_before_uefi_is_left(workshop: Workshop) -> None:
+    image = workshop.rude((NOT_STOPPED,), "netboot")
+    network = f"user,id=n,tftp={image.parent},bootfile=BOOTX64.EFI"
+    extra = ("-netdev", network, "-device", "virtio-net-pci,netdev=n,bootindex=0")
+    result = boot("uefi", image, Machine(disk="none", extra=extra), timeout=20)
+    assert result.ended == "success", str(result)
+
+
+def test_card_is_quiet_when_the_kernel_runs(reference: Build, files: Path) -> None:
+    network = f"user,id=n,tftp={files},bootfile=twinboot.0"
     extra = ("-netdev", network, "-device", "e1000,netdev=n,bootindex=0")
     found: list[bool] = []
     machine = Machine(disk="none", extra=extra)
-    result = boot(firmware, reference.image, machine, look=lambda qmp: found.append(receives(qmp)))
+    result = boot("bios", reference.image, machine, look=lambda qmp: found.append(receives(qmp)))
     assert found == [False], str(result)
 
 

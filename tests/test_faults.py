@@ -189,7 +189,17 @@ RUDE = {
         (Edit("legacy/a20.c", "on = *high != saved + i;", "on = 0 && *high != saved + i;"),), "TB02: "
     ),
     "a20-off": Rude((A20_OFF,)),
-    "a20-off-by-the-last-service": Rude((A20_OFF_LATE,)),
+    # What a machine without A20 has at odd megabytes the example kernel would not notice: it stops here.
+    "a20-off-by-the-last-service": Rude(
+        (
+            A20_OFF_LATE,
+            Edit(
+                "legacy/main.c",
+                "\tlong_mode_enter(",
+                "\twhile (!(in8(0x92) & 2))\n\t\t__asm__ volatile(\"hlt\");\n\tlong_mode_enter(",
+            ),
+        ),
+    ),
     "random-numbers-all-ones": Rude(
         (
             LOUD,
@@ -210,7 +220,7 @@ RUDE = {
                 "legacy/memory.c",
                 "\n\treserve_ebda(machine);",
                 "\n\tmachine->region_count = 0;\n\tadd(machine, 0, 64 << 20, TWINBOOT_MEMORY_USABLE);"
-                "\n\tadd(machine, 0x210000, 0x1000, TWINBOOT_MEMORY_RESERVED);\n\treserve_ebda(machine);",
+                "\n\tadd(machine, 0x201000, 0x1000, TWINBOOT_MEMORY_RESERVED);\n\treserve_ebda(machine);",
             ),
         ),
     ),
@@ -314,7 +324,7 @@ MORE_RUDE = {
     "small-framebuffer": Rude(
         (
             LOUD,
-            Edit("efi/video.c", "gop->Mode->FrameBufferSize < needed", "f->height == 768 || gop->Mode->FrameBufferSize < needed"),
+            Edit("efi/video.c", "gop->Mode->FrameBufferSize < needed", "f->height == 800 || gop->Mode->FrameBufferSize < needed"),
         ),
         firmware=UEFI,
         shows="bits, at",

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Callable
 
-from formats import Pe
+from formats import PAGE, Pe
 
 SECTOR = 512
 # legacy/load_table.h
@@ -102,10 +102,12 @@ class Image:
         ]
 
     def payload_ranges(self, info_size: int, modules_stored: int) -> list[Range]:
+        """To the end of their last pages, since UEFI firmware loads whole pages."""
+        kernel_size, modules_size = (-(-size // PAGE) * PAGE for size in (self.kernel_size, modules_stored))
         return [
             Range("description", self.info, info_size, ("TB20",)),
-            Range("kernel", self.kernel, self.word(self.info + 24, "<Q"), ("TB21",)),
-            Range("modules", self.info + info_size, modules_stored - info_size, ("TB22",)),
+            Range("kernel", self.kernel, kernel_size, ("TB21",)),
+            Range("modules", self.info + info_size, modules_size - info_size, ("TB22",)),
         ]
 
     @property
