@@ -69,9 +69,9 @@ $(DEPS_TEST): packages.txt $(DEPS_BUILD)
 # ---- How each room is compiled --------------------------------------------------------------------------------------
 
 WARN := -Wall -Wextra -Werror
-HOST_FLAGS := -std=gnu11 -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -ffile-prefix-map=$(CURDIR)=.
+HOST_FLAGS := -std=gnu11 -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -ffile-prefix-map=$(CURDIR)=. -I .
 BARE_FLAGS = -std=gnu11 -g $(WARN) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
-	-fno-ident -fcf-protection=none -ffile-prefix-map=$(CURDIR)=. -I include
+	-fno-ident -fcf-protection=none -ffile-prefix-map=$(CURDIR)=. -I . -I include
 
 # Small, since the BIOS loader has 32 KiB for everything; but every byte of the payload passes through crc32c.c.
 CORE_OPTIMISE = $(if $(filter %/crc32c.c.o,$@),-O2,-Os)
@@ -86,20 +86,20 @@ IA32_FLAGS = $(BARE_FLAGS) -Os -m32 -march=i686 -fpie -fvisibility=hidden -fshor
 	-isystem /usr/include/efi -isystem /usr/include/efi/ia32
 KERNEL_FLAGS = $(BARE_FLAGS) -O2 -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
 
-# Front doors share these with each other; they are compiled for both worlds.
-SHARED := core/text.c core/mode.c core/date.c core/entry_points.c core/log.c
+# What each world compiles for itself; core needs only the text and the log of it.
+SHARED := $(wildcard common/*.c)
 
 objects = $(patsubst %,$(OUT)/$(1)/%.o,$(2))
-CORE_OBJECTS   := $(call objects,x86_64,$(filter-out core/mode.c core/date.c core/entry_points.c,$(wildcard core/*.c)) $(wildcard core/*.S))
+CORE_OBJECTS   := $(call objects,x86_64,$(wildcard core/*.c) $(wildcard core/*.S) common/text.c common/log.c formats/crc32c.c)
 # The BIOS loader twice: it comes from a disk, or as a network boot program
 DOOR_DISK := legacy/boot.S legacy/disk.c
 DOOR_PXE  := legacy/pxe_start.S legacy/pxe.c
 LEGACY_SOURCES := $(filter-out $(DOOR_DISK) $(DOOR_PXE),$(wildcard legacy/*.c) $(wildcard legacy/*.S)) $(SHARED)
 LEGACY_OBJECTS := $(call objects,i686,$(DOOR_DISK) $(LEGACY_SOURCES))
 PXE_OBJECTS    := $(call objects,i686,$(DOOR_PXE) $(LEGACY_SOURCES))
-EFI_OBJECTS    := $(call objects,efi,$(filter-out efi/finish.c,$(wildcard efi/*.c)) $(SHARED))
+EFI_OBJECTS    := $(call objects,efi,$(wildcard efi/*.c) $(SHARED))
 KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/*.c) $(wildcard kernel/*.S))
-EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) core/crc32c.c)
+EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) formats/crc32c.c)
 
 $(OUT)/x86_64/%.o: % Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
@@ -135,7 +135,7 @@ $(OUT)/font8x16.bin: | $(DEPS_BUILD)
 $(OUT)/x86_64/core/font.S.o $(OUT)/kernel/kernel/font.S.o: $(OUT)/font8x16.bin
 
 # The loader's log also goes to COM1.
-LOG_OBJECTS := $(foreach world,x86_64 i686 efi,$(OUT)/$(world)/core/log.c.o)
+LOG_OBJECTS := $(foreach world,x86_64 i686 efi,$(OUT)/$(world)/common/log.c.o)
 $(LOG_OBJECTS): $(OUT)/LOG.value
 $(LOG_OBJECTS): BARE_FLAGS += -DLOG=$(LOG)
 
@@ -151,10 +151,10 @@ $(OUT)/core.o: $(CORE_OBJECTS) linker/core.ld
 $(OUT)/embed: $(EMBED_OBJECTS)
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
-$(OUT)/finish: $(OUT)/host/efi/finish.c.o $(OUT)/host/core/crc32c.c.o
+$(OUT)/finish: $(OUT)/host/images/finish.c.o $(OUT)/host/formats/crc32c.c.o
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
-IMAGE_OBJECTS := $(call objects,host,$(filter-out images/compose.c images/inspect.c images/netboot.c,$(wildcard images/*.c)) core/crc32c.c)
+IMAGE_OBJECTS := $(call objects,host,$(filter-out images/compose.c images/inspect.c images/netboot.c images/finish.c,$(wildcard images/*.c)) formats/crc32c.c)
 $(OUT)/compose $(OUT)/inspect $(OUT)/netboot: $(OUT)/%: $(OUT)/host/images/%.c.o $(IMAGE_OBJECTS)
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
@@ -320,21 +320,21 @@ include bench/bench.mk
 
 # The first comment of a unit test or fuzzer names the sources it links; others it includes.
 links = $(shell sed -n 's|^/\* links: \(.*\) \*/$$|\1|p' $(1))
-includes = $(shell sed -n 's|^\#include "../../\(.*\.c\)"$$|\1|p' $(1))
+includes = $(shell sed -n 's|^\#include "\(.*\.c\)"$$|\1|p' $(1))
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TIME ?= 60
 
 .SECONDEXPANSION:
-HOST_HEADERS := $(wildcard core/*.h embed/*.h include/*.h tests/unit/*.h)
+HOST_HEADERS := $(wildcard include/*.h formats/*.h common/*.h core/*.h embed/*.h tests/unit/*.h)
 $(OUT)/unit/%: tests/unit/%.c $$(call links,tests/unit/$$*.c) $$(call includes,tests/unit/$$*.c) $(HOST_HEADERS) | $(DEPS_TEST)
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<)$(CC) $(HOST_FLAGS) $(SANITIZE) -I include -o $@ $< $(call links,$<) -lcmocka
 
 $(OUT)/fuzz/%: tests/fuzz/%.c $$(call links,tests/fuzz/$$*.c) $$(call includes,tests/fuzz/$$*.c) $(HOST_HEADERS) | $(DEPS_TEST)
 	@mkdir -p $(@D)
-	$(call say,FUZZER,$<)clang -std=gnu11 -O1 -g $(SANITIZE) -fsanitize=fuzzer -I include -o $@ $< $(call links,$<)
+	$(call say,FUZZER,$<)clang -std=gnu11 -O1 -g $(SANITIZE) -fsanitize=fuzzer -I . -I include -o $@ $< $(call links,$<)
 
 .PHONY: test test-all unit lint fuzz
 test: unit lint $(IMAGE) ## unit tests on the host, lint, and boots through both firmwares
@@ -344,13 +344,13 @@ test-all: unit lint $(IMAGE) ## the same with the whole boot matrix
 unit: $(UNIT_TESTS) ## the unit tests alone
 	@for test in $(UNIT_TESTS); do CMOCKA_MESSAGE_OUTPUT=stdout $$test >$$test.log 2>&1 || { cat $$test.log; exit 1; }; \
 		tail -1 $$test.log | sed "s|^|$$test: |"; done
-C_FILES := $(wildcard core/*.[ch] legacy/*.[ch] efi/*.[ch] embed/*.[ch] kernel/*.[ch] kernel/example/*.c images/*.[ch] \
+C_FILES := $(wildcard formats/*.[ch] common/*.[ch] core/*.[ch] legacy/*.[ch] efi/*.[ch] embed/*.[ch] kernel/*.[ch] kernel/example/*.c images/*.[ch] \
 	include/*.h bench/*.c bench/floor/*.c efi/ia32/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/kernels/*.[ch])
 lint: | $(DEPS_TEST) ## clang-format and cppcheck
 	@if clang-format --version | grep -q 'version 14\.'; then clang-format --dry-run -Werror $(C_FILES); \
 		else echo 'clang-format: not version 14, with which this tree is formatted: skipped'; fi
-	@cppcheck -q --error-exitcode=1 --inline-suppr --enable=warning,portability --suppressions-list=.cppcheck -I include \
-		-U__ASSEMBLER__ bench core efi embed images legacy kernel
+	@cppcheck -q --error-exitcode=1 --inline-suppr --enable=warning,portability --suppressions-list=.cppcheck -I . -I include \
+		-U__ASSEMBLER__ bench formats common core efi embed images legacy kernel
 .PHONY: format
 format: | $(DEPS_TEST) ## let clang-format 14 have its way
 	clang-format -i $(C_FILES)

@@ -2,7 +2,7 @@
 /* ACPI 6.5, chapter 5: as many tables as the loader itself needs. Nothing is believed without its checksum.
  */
 #include "core.h"
-#include "port.h"
+#include "common/port.h"
 
 #include <string.h>
 

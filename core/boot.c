@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The second half of every boot, the same code behind both front doors. */
 #include "core.h"
-#include "cpu.h"
+#include "common/registers.h"
 
 #include <elf.h>
 #include <string.h>

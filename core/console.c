@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The last words of a boot that failed: on COM1, and on the screen in whatever mode it is. */
 #include "core.h"
-#include "port.h"
+#include "common/port.h"
 
 #include <string.h>
 

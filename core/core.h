@@ -5,11 +5,11 @@
 
 #include <stddef.h>
 
-#include "errors.h"
-#include "layout.h"
-#include "log.h"
-#include "machine.h"
-#include "text.h"
+#include "common/errors.h"
+#include "formats/layout.h"
+#include "common/log.h"
+#include "common/machine.h"
+#include "common/text.h"
 
 /* Found relative to RIP, without a global offset table. */
 #define HIDDEN __attribute__((visibility("hidden")))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What this processor can do and knows: features, time, chance. */
 #include "core.h"
-#include "cpu.h"
-#include "port.h"
+#include "common/registers.h"
+#include "common/port.h"
 
 #include <cpuid.h>
 

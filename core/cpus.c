@@ -2,7 +2,7 @@
 /* The other processors: found in ACPI's MADT, started together, each left waiting in the kernel's address
  * space. */
 #include "core.h"
-#include "cpu.h"
+#include "common/registers.h"
 
 /* ACPI 6.5, 5.2.12 */
 #define MADT_FIRST_ENTRY 44

@@ -9,7 +9,7 @@
  *
  * Nothing here uses a stack before each CPU has its own, and nothing is written but that.
  */
-#include "cpu.h"
+#include "common/registers.h"
 #include "start.h"
 
 #define GDT_LIMIT       (3 * 8 - 1)

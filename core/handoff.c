@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Turns what the loader knows into what the contract promises. */
 #include "core.h"
-#include "cpu.h"
-#include "version.h"
+#include "common/registers.h"
+#include "common/version.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 /* The payload: first its checksums, then its ELF headers. embed/ has refused every file that could not work;
    what is checked again here is what a wrong address or a damaged image could have changed. */
 #include "core.h"
-#include "crc32c.h"
+#include "formats/crc32c.h"
 
 #include <elf.h>
 #include <string.h>

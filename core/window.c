@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The loader's window in the kernel's address space, and the bridge that leads there (enter.S). */
 #include "core.h"
-#include "cpu.h"
+#include "common/registers.h"
 #include "start.h"
 
 #include <string.h>

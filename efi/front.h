@@ -6,10 +6,10 @@
 #include <efi.h>
 #include <efilib.h>
 
-#include "../core/errors.h"
-#include "../core/log.h"
-#include "../core/machine.h"
-#include "../core/text.h"
+#include "common/errors.h"
+#include "common/log.h"
+#include "common/machine.h"
+#include "common/text.h"
 
 /* Set once by efi_main(). */
 extern EFI_SYSTEM_TABLE *st;

@@ -3,7 +3,7 @@
    the rest of this image: nothing is read from any file. */
 #include "front.h"
 
-#include "../core/port.h"
+#include "common/port.h"
 
 /* linker/efi.ld and the payload's archive. Hidden: found relative to RIP, without a relocation. */
 #define HIDDEN __attribute__((visibility("hidden")))

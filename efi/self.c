@@ -2,7 +2,7 @@
 /* Is the loader itself what the build made? Asked before anything else runs, and before anything is written.
  */
 #include "front.h"
-#include "self.h"
+#include "formats/self.h"
 
 #include <cpuid.h>
 #include <stddef.h>

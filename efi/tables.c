@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "front.h"
 
-#include "../core/date.h"
-#include "../core/entry_points.h"
+#include "common/date.h"
+#include "common/entry_points.h"
 
 EFI_SYSTEM_TABLE *st;
 EFI_BOOT_SERVICES *bs;

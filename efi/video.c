@@ -2,7 +2,7 @@
 /* The Graphics Output Protocol (UEFI 2.10, 12.9). */
 #include "front.h"
 
-#include "../core/mode.h"
+#include "common/mode.h"
 
 #define MODES_MAX 256
 

@@ -2,7 +2,7 @@
 #include "check.h"
 
 #include "needs.h"
-#include "../core/layout.h"
+#include "formats/layout.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -7,8 +7,8 @@
 #include "file.h"
 #include "needs.h"
 #include "pad.h"
-#include "../core/crc32c.h"
-#include "../core/payload.h"
+#include "formats/crc32c.h"
+#include "formats/payload.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -2,7 +2,7 @@
 #include "needs.h"
 
 #include "check.h"
-#include "../core/layout.h"
+#include "formats/layout.h"
 
 #include <inttypes.h>
 #include <string.h>

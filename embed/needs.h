@@ -4,7 +4,7 @@
 #define NEEDS_H
 
 #include "elf.h"
-#include "../include/twinboot.h"
+#include "include/twinboot.h"
 
 /* Fills in the defaults where the kernel is silent; false if no loader of this version can meet the needs. */
 bool needs_read(const struct elf *elf, struct twinboot_needs *needs, const struct report *report);

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/crc32c.h"
+#include "formats/crc32c.h"
 #include "loader.h"
 
 #define BOOT_ADDRESS 0x7c00

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/crc32c.h"
+#include "formats/crc32c.h"
 
 const char *program, *image_name;
 static FILE *image;

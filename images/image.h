@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../core/payload.h"
-#include "../legacy/load_table.h"
+#include "formats/payload.h"
+#include "formats/load_table.h"
 
 #define SECTOR 512u /* of a boot sector, and of most disks */
 

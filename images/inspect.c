@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/crc32c.h"
+#include "formats/crc32c.h"
 #include "loader.h"
 
 typedef unsigned long long ull; /* for printf */

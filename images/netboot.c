@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../core/crc32c.h"
-#include "../legacy/pxe_payload.h"
+#include "formats/crc32c.h"
+#include "formats/pxe_payload.h"
 #include "image.h"
 
 /* As linker/legacy.ld: the kernel's first segment lies here, a page of headers of its own below. */

@@ -3,7 +3,7 @@
    bounded, since a machine without a keyboard controller answers FFh for ever. */
 #include "legacy.h"
 
-#include "../core/port.h"
+#include "common/port.h"
 
 #define BIOS_SYSTEM       0x15
 #define SYSTEM_ENABLE_A20 0x2401

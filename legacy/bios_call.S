@@ -3,7 +3,7 @@
  * The three ways between the worlds: from the boot sector's real mode to C in protected mode, from there to a BIOS
  * service in real mode and back, and in the end to long mode.
  */
-#include "../core/cpu.h"
+#include "common/registers.h"
 
 /* offsetof(struct machine, error); legacy/main.c asserts it */
 #define MACHINE_ERROR 1040

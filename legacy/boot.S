@@ -4,7 +4,7 @@
  * then be C. An image holds it twice, in sector 0 and where El Torito looks on a CD: the two differ in what compose
  * wrote at their end.
  */
-#include "load_table.h"
+#include "formats/load_table.h"
 #include "say.inc"
 
 #define STACK_TOP       0x7c00

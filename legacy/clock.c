@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "legacy.h"
 
-#include "../core/date.h"
+#include "common/date.h"
 
 #define BIOS_CLOCK      0x1a
 #define CLOCK_READ_TIME 0x02

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "legacy.h"
 
-#include "../core/port.h"
+#include "common/port.h"
 
 #define BIOS_VIDEO     0x10
 #define VIDEO_TELETYPE 0x0e

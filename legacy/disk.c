@@ -2,7 +2,7 @@
 /* Reads what the load table names, with INT 13h extensions (EDD-3), in the largest calls that BIOSes take. */
 #include "legacy.h"
 
-#include "load_table.h"
+#include "formats/load_table.h"
 
 #define BIOS_DISK        0x13
 #define DISK_RESET       0x00

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../core/errors.h"
-#include "../core/machine.h"
-#include "../core/text.h"
+#include "common/errors.h"
+#include "common/machine.h"
+#include "common/text.h"
 
 /* Laid out for bios_call.S. */
 struct bios_registers {

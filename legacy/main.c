@@ -2,10 +2,10 @@
 /* The BIOS front door, from the boot sector to core. */
 #include "legacy.h"
 
-#include "../core/cpu.h"
-#include "../core/log.h"
-#include "../core/port.h"
-#include "load_table.h"
+#include "common/registers.h"
+#include "common/log.h"
+#include "common/port.h"
+#include "formats/load_table.h"
 
 /* memory.c keeps up to 1024 entries; the workspace that core wants follows from that. */
 #define REGIONS_MAX 1024

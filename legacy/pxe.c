@@ -6,7 +6,7 @@
  */
 #include "legacy.h"
 
-#include "pxe_payload.h"
+#include "formats/pxe_payload.h"
 
 enum pxe_service {
 	PXE_UNDI_SHUTDOWN = 0x05,

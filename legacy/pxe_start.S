@@ -4,7 +4,7 @@
  * 4.4.5): makes sure of the loader that follows, keeps what is needed to call the ROM and to go back to it, and enters
  * the loader.
  */
-#include "pxe_payload.h"
+#include "formats/pxe_payload.h"
 #include "say.inc"
 
 #define LOAD_SEGMENT 0x7c0 /* boot_sector, from its beginning */

@@ -2,7 +2,7 @@
 /* Finds the entry points that a BIOS leaves in low memory. */
 #include "legacy.h"
 
-#include "../core/entry_points.h"
+#include "common/entry_points.h"
 
 #define EBDA_SEGMENT  0x40e
 #define EBDA_SEARCHED 1024u

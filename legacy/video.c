@@ -2,7 +2,7 @@
 /* VBE (VESA BIOS Extension Core Functions 3.0): a linear framebuffer, or the text mode the BIOS left. */
 #include "legacy.h"
 
-#include "../core/mode.h"
+#include "common/mode.h"
 
 #define BIOS_VIDEO      0x10
 #define VBE_CONTROLLER  0x4f00

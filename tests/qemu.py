@@ -30,7 +30,7 @@ from qmp import Qmp  # noqa: E402
 QEMU = "qemu-system-x86_64"
 SUCCESS = 0x10  # what a kernel writes to isa-debug-exit's port 0xf4 when all is well
 KERNEL_END = r"^twinboot-kernel=end"  # the reference kernel's last line
-LOADER_ERROR = r"^twinboot: TB\d\d: "  # core/errors.h; it halts after that
+LOADER_ERROR = r"^twinboot: TB\d\d: "  # common/errors.h; it halts after that
 
 # Code and variable store belong together; Ubuntu and Debian from 13 on have the 4 MiB pair only.
 OVMF_PAIRS = [

@@ -164,7 +164,7 @@ GROW = (
     "for (UINTN n = 0; n < %s; n++) { EFI_PHYSICAL_ADDRESS a; bs->AllocatePages(AllocateAnyPages, "
     "n %% 2 ? EfiBootServicesData : EfiRuntimeServicesData, 1, &a); }\n\t\t"
 )
-LOUD = Edit("core/log.c", "if (LOG && machine->serial)", "if (machine->serial)")
+LOUD = Edit("common/log.c", "if (LOG && machine->serial)", "if (machine->serial)")
 
 RUDE = {
     # The MADT names a processor that is not there.

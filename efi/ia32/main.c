@@ -6,8 +6,8 @@
  */
 #include <efi.h>
 
-#include "../../core/errors.h"
-#include "../../core/port.h"
+#include "common/errors.h"
+#include "common/port.h"
 
 #define BEFORE "\r\ntwinboot: "
 

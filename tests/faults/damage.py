@@ -10,11 +10,11 @@ from typing import Callable
 from formats import PAGE, Pe
 
 SECTOR = 512
-# legacy/load_table.h
+# formats/load_table.h
 TABLE_MAGIC = b"TWINLOAD"
 TABLE_SIZE, TABLE_CRC, TABLE_ENTRY = 512, 12, 48
 SUM, WORDS = 0x1B0, 0x1B4  # in the boot sector
-# core/payload.h: struct payload_info
+# formats/payload.h: struct payload_info
 INFO_MAGIC = b"TPAYLOAD"
 INFO_CRC, KERNEL_CRC = 12, 32
 NEEDS = 88

@@ -3,13 +3,13 @@
  * flip_host KERNEL.PADDED MODULES.BIN SEED COUNT: core's own check of the payload, as the loaders link it, on
  * a payload in which one bit has been turned over, COUNT times. Each must be found, with the part named.
  *
- * (Built with core/payload.c, core/crc32c.c and core/text.c.)
+ * (Built with core/payload.c, formats/crc32c.c and common/text.c.)
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../core/core.h"
+#include "core/core.h"
 
 static uint8_t *read_file(const char *name, uint64_t *size)
 {

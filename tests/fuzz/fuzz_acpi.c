@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/text.c */
+/* links: common/text.c */
 /*
  * Any bytes as ACPI's tables: read within what is mapped, and what is found is what was asked for. Pointers
  * are bent into the memory that there is; sums are made right where the input says so. The code is included,
  * so that ports and registers are not the host's.
  */
 #include "../unit/core_tables.h"
-#include "../../core/cpu.h"
-#include "../../core/entry_points.h"
-#include "../../core/port.h"
+#include "common/registers.h"
+#include "common/entry_points.h"
+#include "common/port.h"
 
 static uint32_t port_read(uint16_t port);
 static void *bounded_at(uint64_t address);
@@ -18,14 +18,14 @@ static void register_write(uint32_t msr, uint64_t value);
 #define rdmsr register_read
 #define wrmsr register_write
 #define at    bounded_at
-#include "../../core/acpi.c"
+#include "core/acpi.c"
 #undef at
-#include "../../core/cpus.c"
+#include "core/cpus.c"
 #undef in32
 #undef rdmsr
 #undef wrmsr
 #define sums_to_zero entry_point_sums_to_zero
-#include "../../core/entry_points.c"
+#include "common/entry_points.c"
 
 #define MEMORY_SIZE 0x8000u
 

@@ -8,9 +8,9 @@
  */
 #define _GNU_SOURCE
 
-#include "../../embed/check.h"
-#include "../../embed/needs.h"
-#include "../../embed/pad.h"
+#include "embed/check.h"
+#include "embed/needs.h"
+#include "embed/pad.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/memory.c core/text.c */
+/* links: core/memory.c common/text.c */
 /* Any bytes as a firmware's memory map: what the contract promises of the map holds, and core takes only what
  * is free. */
 #include "../unit/core_host.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/mode.c */
+/* links: common/mode.c */
 /* Any bytes as EDID and as a firmware's list of modes. */
-#include "../../core/mode.h"
+#include "common/mode.h"
 
 #include <stddef.h>
 #include <stdlib.h>

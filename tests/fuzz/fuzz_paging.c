@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/paging.c core/memory.c core/text.c */
+/* links: core/paging.c core/memory.c common/text.c */
 /* Any bytes as requests for mappings: what was asked for last is what a processor finds. */
 #include "../unit/core_walk.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/payload.c core/crc32c.c core/log.c core/text.c */
+/* links: core/payload.c formats/crc32c.c common/log.c common/text.c */
 /* Any bytes as description and padded kernel: refused, or nothing outside of them is read or written. */
 #include "../unit/core_host.h"
-#include "../../core/crc32c.h"
+#include "formats/crc32c.h"
 
 #define PAGES_MAX 8u
 

@@ -8,7 +8,7 @@
 #define _GNU_SOURCE
 #endif
 
-#include "../../core/core.h"
+#include "core/core.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

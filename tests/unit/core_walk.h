@@ -5,7 +5,7 @@
 #define CORE_WALK_H
 
 #include "core_host.h"
-#include "../../core/cpu.h"
+#include "common/registers.h"
 
 #include <stddef.h>
 

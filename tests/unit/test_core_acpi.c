@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/text.c */
+/* links: common/text.c */
 /* ACPI tables, good and damaged. The code is included, so that its port can be a test's. */
 #include "core_tables.h"
-#include "../../core/port.h"
+#include "common/port.h"
 
 static uint32_t timer_read(uint16_t port);
 #define in32 timer_read
-#include "../../core/acpi.c"
+#include "core/acpi.c"
 #undef in32
 
 #include <cmocka.h>

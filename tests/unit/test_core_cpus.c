@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/acpi.c core/text.c */
+/* links: core/acpi.c common/text.c */
 /*
  * The MADT, and the start of processors that no emulator has: x2APIC, deaf ones, late ones. The code is
  * included, so that registers are a test's; the local APIC is a page of memory, or in x2APIC mode a function.
  */
 #include "core_tables.h"
-#include "../../core/cpu.h"
-#include "../../core/port.h"
+#include "common/registers.h"
+#include "common/port.h"
 
 static uint64_t read_register(uint32_t msr);
 static void write_register(uint32_t msr, uint64_t value);
 #define rdmsr read_register
 #define wrmsr write_register
-#include "../../core/cpus.c"
+#include "core/cpus.c"
 #undef rdmsr
 #undef wrmsr
 

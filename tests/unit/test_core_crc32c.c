@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/text.c */
+/* links: common/text.c */
 /* Both ways to the checksum, whatever this processor has. */
-#include "../../core/crc32c.c"
+#include "formats/crc32c.c"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/entry_points.c core/text.c */
+/* links: common/entry_points.c common/text.c */
 /* Entry points of ACPI and SMBIOS: believed whole, or not at all. */
 #include "core_tables.h"
-#include "../../core/entry_points.h"
+#include "common/entry_points.h"
 
 #include <stddef.h>
 

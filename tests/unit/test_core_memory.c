@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/memory.c core/text.c */
+/* links: core/memory.c common/text.c */
 /* Memory maps as hostile as a seeded generator makes them, against a page by page oracle. */
 #include "core_host.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/mode.c */
+/* links: common/mode.c */
 /* Which video mode a kernel gets, and which EDID is believed. */
-#include "../../core/mode.h"
+#include "common/mode.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/paging.c core/memory.c core/text.c */
+/* links: core/paging.c core/memory.c common/text.c */
 /* Page tables, read as a processor reads them (Intel SDM 3A 4.5), against a list of what was asked for. */
 #include <setjmp.h>
 #include <stdarg.h>

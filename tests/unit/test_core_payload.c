@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/payload.c core/crc32c.c core/log.c core/text.c */
+/* links: core/payload.c formats/crc32c.c common/log.c common/text.c */
 /* The payload: each damage has a name, no header leads outside the kernel, relocations do what their oracle
  * does. */
 #include "core_host.h"
-#include "../../core/crc32c.h"
+#include "formats/crc32c.h"
 
 #include <elf.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/memory.c core/paging.c core/payload.c core/crc32c.c core/log.c core/text.c */
+/* links: core/memory.c core/paging.c core/payload.c formats/crc32c.c common/log.c common/text.c */
 /*
  * core_boot()'s plan on hostile machines: whatever firmware says, the boot is refused in a sentence, or
  * nothing is touched that is not free, memory for it suffices, and the page tables map what the contract
@@ -15,7 +15,7 @@
 #define REQUIRE assert_true
 #include "core_walk.h"
 
-#include "../../core/boot.c"
+#include "core/boot.c"
 
 #define REAL_LOW  UINT64_C(0x10000)
 #define REAL_HIGH UINT64_C(0x40000000)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/text.c core/date.c core/log.c */
+/* links: common/text.c common/date.c common/log.c */
 /* Words, numbers and dates, as errors and the log show them. */
-#include "../../core/date.h"
-#include "../../core/log.h"
-#include "../../core/text.h"
+#include "common/date.h"
+#include "common/log.h"
+#include "common/text.h"
 
 #include <inttypes.h>
 #include <setjmp.h>

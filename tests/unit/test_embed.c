@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: embed/check.c embed/dynamic.c embed/elf.c embed/file.c embed/info.c embed/needs.c embed/pad.c embed/report.c embed/strip.c core/crc32c.c */
+/* links: embed/check.c embed/dynamic.c embed/elf.c embed/file.c embed/info.c embed/needs.c embed/pad.c embed/report.c embed/strip.c formats/crc32c.c */
 /* embed/: every promise of the padded layout, every sentence of refusal, on ELF files made here. */
 #define _GNU_SOURCE
 
-#include "../../embed/check.h"
-#include "../../embed/file.h"
-#include "../../embed/info.h"
-#include "../../embed/needs.h"
-#include "../../embed/pad.h"
-#include "../../embed/strip.h"
-#include "../../core/crc32c.h"
-#include "../../core/layout.h"
-#include "../../core/payload.h"
+#include "embed/check.h"
+#include "embed/file.h"
+#include "embed/info.h"
+#include "embed/needs.h"
+#include "embed/pad.h"
+#include "embed/strip.h"
+#include "formats/crc32c.h"
+#include "formats/layout.h"
+#include "formats/payload.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

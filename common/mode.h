@@ -4,7 +4,7 @@
 #ifndef MODE_H
 #define MODE_H
 
-#include "../include/twinboot.h"
+#include "include/twinboot.h"
 
 #define EDID_SIZE 128
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "date.h"
+#include "common/date.h"
 
 int64_t date_to_seconds(uint32_t year, uint32_t month, uint32_t day, uint32_t hour, uint32_t minute,
 			uint32_t second)

@@ -2,7 +2,7 @@
 #ifndef LOG_H
 #define LOG_H
 
-#include "machine.h"
+#include "common/machine.h"
 
 /* Adds a line to machine->log: TSC ticks since the loader's entry, then `format` as text_format() takes it.
    With LOG=1 at build time the line also goes to COM1. Both front doors and core write here, so the words are

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Every byte of the payload passes through here once per boot: in hardware where the CPU has SSE4.2's CRC32
    instruction, by eight tables (8 bytes a step) elsewhere. */
-#include "crc32c.h"
+#include "formats/crc32c.h"
 
 #include <cpuid.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "entry_points.h"
+#include "common/entry_points.h"
 
 static int sums_to_zero(const uint8_t *bytes, uint32_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Built for x86-64 in core and again for i686 in legacy/, where a 64-bit division would need a run-time
    library: so decimals come from subtracting powers of ten. */
-#include "text.h"
+#include "common/text.h"
 
 struct output {
 	char *at, *end; /* end leaves room for the NUL */

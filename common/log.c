@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Built three times: for core, for i686, for the UEFI application. */
-#include "log.h"
+#include "common/log.h"
 
-#include "port.h"
-#include "text.h"
-#include "version.h"
+#include "common/port.h"
+#include "common/text.h"
+#include "common/version.h"
 
 #ifndef LOG
 #define LOG 0

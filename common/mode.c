@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "mode.h"
+#include "common/mode.h"
 
 /* The first detailed timing descriptor is the display's preferred mode (VESA E-EDID 1.4, 3.10.2). */
 #define EDID_TIMING        54

@@ -14,7 +14,7 @@
 #ifndef MACHINE_H
 #define MACHINE_H
 
-#include "payload.h"
+#include "formats/payload.h"
 
 /* Where page tables must be able to lie for a 32-bit CR3, and what legacy's own tables reach. */
 #define FOUR_GIB  UINT64_C(0x100000000)

@@ -13,7 +13,7 @@
 #ifndef PAYLOAD_H
 #define PAYLOAD_H
 
-#include "../include/twinboot.h"
+#include "include/twinboot.h"
 
 #define PAYLOAD_MAGIC       UINT64_C(0x44414f4c59415054) /* "TPAYLOAD" as bytes in memory */
 #define PAYLOAD_PAGE        4096u

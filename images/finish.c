@@ -18,8 +18,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../core/crc32c.h"
-#include "self.h"
+#include "formats/crc32c.h"
+#include "formats/self.h"
 
 #define MZ_PE_OFFSET    0x3c
 #define MACHINE_AMD64   0x8664
