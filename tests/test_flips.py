@@ -130,8 +130,8 @@ def _boot_damaged(copies: Copies, flip: Flip) -> Result:
 @pytest.mark.parametrize("count", [300, pytest.param(100_000, marks=pytest.mark.all)])
 def test_on_the_host(workshop: Workshop, scratch: Path, count: int) -> None:
     program = scratch / "flip_host"
-    sources = [ROOT / "core" / name for name in ("payload.c", "crc32c.c", "text.c", "log.c")]
-    command = ["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include"]
+    sources = [ROOT / name for name in ("core/payload.c", "formats/crc32c.c", "common/text.c", "common/log.c")]
+    command = ["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}", f"-I{ROOT}/include"]
     command += ["-o", str(program), str(ROOT / "tests/faults/flip_host.c"), *map(str, sources)]
     subprocess.run(command, check=True)
     done = subprocess.run(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab import ROOT, TOLD
 
-ROOMS = ("bench", "core", "efi", "embed", "images", "include", "kernel", "legacy", "linker")
+ROOMS = ("bench", "common", "core", "efi", "embed", "formats", "images", "include", "kernel", "legacy", "linker")
 FILES = ("Makefile", "packages.sh", "packages.txt")
 # What the image holds besides the example kernel, which prints one line and ends QEMU.
 COMMAND_LINE = "a command line"
