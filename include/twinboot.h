@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * twinboot.h: what a kernel is handed, and how it says what it needs. Contract version 1.
+ * twinboot.h: what a kernel is handed, and how it says what it needs. Contract version 2.
  *
  * The loader enters the kernel at its ELF entry point in 64-bit mode by the System V AMD64 ABI, as if
  * by a call from nowhere:
@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #define TWINBOOT_MAGIC            UINT64_C(0x544f4f424e495754) /* "TWINBOOT" as bytes in memory */
-#define TWINBOOT_CONTRACT_VERSION 1
+#define TWINBOOT_CONTRACT_VERSION 2
 
 /* What a range of physical memory is, in order of rank: where firmware contradicts itself the higher
    one wins. Values a kernel does not know are to be treated as reserved. */
@@ -74,7 +74,7 @@ struct twinboot_framebuffer {
 	uint32_t reserved2;
 };
 
-/* A file given to the build with MODULES=, at a page boundary. Only its own bytes may be read; the rest
+/* A file given to the build, at a page boundary. Only its own bytes may be read; the rest
    of its last page is zero. */
 struct twinboot_module {
 	const void *data;
@@ -146,6 +146,197 @@ enum twinboot_boot_device_type {
 	TWINBOOT_BOOT_DEVICE_EFI_PATH = 2,   /* boot_device_path is a UEFI device path */
 };
 
+/*
+ * ---- From contract version 2 on ----
+ *
+ * A kernel that says contract 1 in its note finds none of this changed for it: it enters without an IDT.
+ */
+
+/* What a module is for. A protocol adapter shows its own kernel only those of role TWINBOOT_ROLE_MODULE. */
+enum twinboot_role {
+	TWINBOOT_ROLE_MODULE = 0,         /* given with MODULES= */
+	TWINBOOT_ROLE_FOREIGN_KERNEL = 1, /* what an adapter starts: a padded ELF file or a bzImage */
+	TWINBOOT_ROLE_ORIGINAL_FILE = 2,  /* the foreign kernel's file, byte for byte as it was given */
+	TWINBOOT_ROLE_SYMBOLS = 3,        /* section headers, symbol and string tables of that file */
+	TWINBOOT_ROLE_INITRD = 4,
+	TWINBOOT_ROLE_MICROCODE = 5,
+	TWINBOOT_ROLE_OTHER = 6, /* carried along for others: .osrel, .uname, .sbat */
+};
+
+enum twinboot_module_flags {
+	/* The loader has compared the stored bytes with a CRC-32C of the build. Clear where the file was
+	   assembled by another tool, which leaves only the signature to vouch for it. */
+	TWINBOOT_MODULE_CHECKED = 1 << 0,
+	TWINBOOT_MODULE_HAS_SHA256 = 1 << 1,     /* `sha256` is the build's, of the `size` bytes */
+	TWINBOOT_MODULE_SHA256_CHECKED = 1 << 2, /* and the loader has compared it */
+};
+
+/* More about module i: row i of handoff->module_facts. Rows lie handoff->module_fact_size bytes apart, so
+   that later contracts can append. */
+struct twinboot_module_fact {
+	uint32_t role;        /* enum twinboot_role */
+	uint32_t flags;       /* enum twinboot_module_flags */
+	uint64_t memory_size; /* bytes from data_phys that are this module's alone; zero behind `size` */
+	uint8_t sha256[32];
+};
+
+/* What the build asked for on behalf of an adapter, and where the loader has planned it. */
+enum twinboot_placement_kind {
+	/* Memory for module `module` to run in: nothing of the loader's, of the kernel's or of another module
+	   lies there. Where the firmware allowed it the module lies there already
+	   (modules[module].data_phys == base_phys); else the kernel copies it as the last thing it does,
+	   since on UEFI boot services may have used that memory. */
+	TWINBOOT_PLACEMENT_TARGET = 1,
+	/* Memory in which nothing of the loader's lies. */
+	TWINBOOT_PLACEMENT_KEEP_CLEAR = 2,
+};
+#define TWINBOOT_NO_MODULE UINT32_MAX
+
+struct twinboot_placement {
+	uint32_t kind;      /* enum twinboot_placement_kind */
+	uint32_t module;    /* index, or TWINBOOT_NO_MODULE: room alone */
+	uint64_t base_phys; /* multiple of 4096 */
+	uint64_t size;      /* bytes */
+};
+
+enum twinboot_secure_boot {
+	TWINBOOT_SECURE_BOOT_UNKNOWN = 0, /* BIOS, or UEFI without the variable */
+	TWINBOOT_SECURE_BOOT_OFF = 1,     /* SecureBoot is 0 */
+	TWINBOOT_SECURE_BOOT_SETUP = 2,   /* SetupMode is 1: no platform key */
+	TWINBOOT_SECURE_BOOT_ON = 3,      /* SecureBoot is 1, SetupMode 0, and shim does not say otherwise */
+};
+
+enum twinboot_measured {
+	TWINBOOT_MEASURED_PAYLOAD = 1 << 0,      /* every part of it, into PCR 11, as lines of text */
+	TWINBOOT_MEASURED_SYSTEMD = 1 << 1,      /* PCR 11 as systemd-stub would have */
+	TWINBOOT_MEASURED_COMMAND_LINE = 1 << 2, /* what was passed from outside, into PCR 12 */
+};
+
+/*
+ * Raw facts: records of any number and order behind handoff->records, each `size` bytes long from one header
+ * to the next (a multiple of 8), the last one of type TWINBOOT_RECORD_END. A reader skips types that it does
+ * not know, and ignores bytes beyond those it knows. They are what the firmware said, unchecked, where the
+ * rest of the handoff is what the loader made of it.
+ */
+struct twinboot_record {
+	uint32_t type; /* enum twinboot_record_type */
+	uint32_t size; /* bytes, this header included, a multiple of 8 */
+};
+
+enum twinboot_record_type {
+	TWINBOOT_RECORD_END = 0,
+	TWINBOOT_RECORD_E820 = 1,           /* struct twinboot_e820 */
+	TWINBOOT_RECORD_TPM_LOG = 2,        /* struct twinboot_tpm_log */
+	TWINBOOT_RECORD_VIDEO_MODES = 3,    /* struct twinboot_video_modes */
+	TWINBOOT_RECORD_VBE_CONTROLLER = 4, /* 512 bytes of INT 10h AX=4F00h (VBE 3.0, 4.3) */
+	TWINBOOT_RECORD_VBE_MODE = 5,       /* struct twinboot_vbe_mode */
+	TWINBOOT_RECORD_TEXT_MODE = 6,      /* struct twinboot_text_mode; BIOS, while text is on the screen */
+	TWINBOOT_RECORD_EDID = 7,           /* 128 or 256 bytes, as the display gave them */
+	TWINBOOT_RECORD_BOOT_MEDIUM = 8,    /* struct twinboot_boot_medium */
+	TWINBOOT_RECORD_EDD = 9, /* the result buffer of INT 13h AH=48h (EDD-3), from its size word on */
+	TWINBOOT_RECORD_DHCP_ACK = 10, /* the packet, from BOOTP's op on (RFC 951), as the boot ROM kept it */
+	TWINBOOT_RECORD_NETWORK_SERVER = 11, /* struct twinboot_network_server */
+	TWINBOOT_RECORD_LOAD_OPTIONS =
+		12, /* EFI_LOADED_IMAGE_PROTOCOL.LoadOptions, LoadOptionsSize bytes, padded */
+	TWINBOOT_RECORD_LOADER_DEVICE_PART =
+		13, /* 16 bytes: GUID of the partition that the loader's file is on */
+};
+
+/* INT 15h E820h, row by row in the BIOS' order (ACPI 6.5, 15.1). The rows follow this structure. */
+struct twinboot_e820 {
+	struct twinboot_record record;
+	uint32_t count;
+	uint32_t row_size; /* bytes from one row to the next */
+};
+
+struct twinboot_e820_row {
+	uint64_t base, length;
+	uint32_t type;       /* as the BIOS says it */
+	uint32_t attributes; /* ACPI 3.0's extended attributes, as the BIOS left them */
+};
+
+/* A TPM's event log, copied. final_*: what the firmware logged after GetEventLog() (TCG EFI Protocol
+   Specification, 7.2); NULL and 0 on BIOS. */
+struct twinboot_tpm_log {
+	struct twinboot_record record;
+	uint32_t format; /* 1: TCG 1.2, SHA-1 alone; 2: crypto agile (TCG PC Client Platform Firmware Profile)
+			  */
+	uint32_t truncated; /* 1: the firmware had more events than room */
+	const void *log;
+	uint64_t log_size;   /* bytes */
+	uint64_t final_phys; /* EFI_TCG2_FINAL_EVENTS_TABLE, or 0 */
+};
+
+/* Every mode with a linear framebuffer that the firmware offers. The rows follow this structure. */
+struct twinboot_video_modes {
+	struct twinboot_record record;
+	uint32_t count;
+	uint32_t row_size; /* bytes from one row to the next */
+};
+
+enum twinboot_video_mode_flags {
+	TWINBOOT_VIDEO_MODE_CURRENT = 1 << 0,
+	TWINBOOT_VIDEO_MODE_STRUCK_OUT = 1 << 1, /* setting it failed */
+};
+
+struct twinboot_video_mode {
+	uint32_t width, height, pitch; /* pixels, pixels, bytes */
+	uint16_t bits_per_pixel;
+	uint16_t flags; /* enum twinboot_video_mode_flags */
+	uint8_t red_size, red_shift, green_size, green_shift, blue_size, blue_shift;
+	uint8_t reserved[2];
+	uint32_t id; /* VBE's or GOP's mode number */
+	uint32_t reserved2;
+};
+
+/* 256 bytes of INT 10h AX=4F01h (VBE 3.0, 4.4) for the mode that is set. */
+struct twinboot_vbe_mode {
+	struct twinboot_record record;
+	uint32_t number; /* as given to AX=4F02h */
+	uint32_t reserved;
+	uint8_t block[256];
+};
+
+struct twinboot_text_mode {
+	struct twinboot_record record;
+	uint64_t base_phys; /* B8000h */
+	uint8_t mode;       /* INT 10h AH=0Fh: 3 */
+	uint8_t page;
+	uint8_t columns, rows;
+	uint8_t cursor_column, cursor_row;
+	uint8_t glyph_height; /* scan lines a character (40:85h) */
+	uint8_t reserved;
+};
+
+enum twinboot_medium_type {
+	TWINBOOT_MEDIUM_UNKNOWN = 0,
+	TWINBOOT_MEDIUM_DISK = 1, /* read in sectors of the disk's size; a USB stick, too */
+	TWINBOOT_MEDIUM_CD = 2,   /* El Torito */
+	TWINBOOT_MEDIUM_NETWORK = 3,
+};
+
+/* The GUIDs and signatures are read from the disk at boot: tables change after an image is written. */
+struct twinboot_boot_medium {
+	struct twinboot_record record;
+	uint32_t type;                               /* enum twinboot_medium_type */
+	uint32_t sector_size;                        /* bytes; 0 for a network */
+	uint32_t bios_drive;                         /* INT 13h's DL; UINT32_MAX on UEFI */
+	uint32_t mbr_signature;                      /* the disk identifier at 1B8h; 0 if there is none */
+	uint32_t has_gpt;                            /* 1: the two GUIDs are there */
+	uint32_t partition;                          /* 1 and up; 0: the whole disk, or unknown */
+	uint8_t disk_guid[16];                       /* as in the GPT's header */
+	uint8_t partition_guid[16];                  /* of the partition that the payload lies in */
+	uint64_t partition_first, partition_sectors; /* sectors; 0 if unknown */
+};
+
+struct twinboot_network_server {
+	struct twinboot_record record;
+	uint8_t is_ipv6, reserved[7];
+	uint8_t address[16]; /* of the server that the loader came from; IPv4 in the first four */
+	uint8_t client_address[16];
+	char path[128]; /* the file that was asked for, NUL-terminated */
+};
+
 struct twinboot_handoff {
 	uint64_t magic;             /* TWINBOOT_MAGIC */
 	uint32_t version;           /* contract version of the loader, at least TWINBOOT_CONTRACT_VERSION */
@@ -211,6 +402,30 @@ struct twinboot_handoff {
 
 	const char *log;   /* the loader's own lines, each ends with '\n'; NUL-terminated */
 	uint64_t log_size; /* bytes without the NUL */
+
+	/* From contract version 2 on. */
+
+	/* What the build wrote for this kernel alone, at a multiple of 8; NULL and 0 if nothing. */
+	const void *adapter_data;
+	uint64_t adapter_data_size;                      /* bytes */
+	const struct twinboot_module_fact *module_facts; /* module_count rows; NULL if module_count is 0 */
+	const struct twinboot_placement *placements;     /* NULL if placement_count is 0 */
+	uint32_t module_fact_size;                       /* bytes from one row to the next */
+	uint32_t placement_count;
+	const struct twinboot_record *records; /* ends with TWINBOOT_RECORD_END; never NULL */
+	uint64_t records_size;                 /* bytes, the end's included */
+
+	/* What the kernel stands on as long as it runs on what the loader made; all of type LOADER. */
+	uint64_t arena_phys, arena_size; /* page tables, stacks, GDT, this handoff and what it points to */
+	uint64_t low_page_phys; /* where other CPUs start, and one that comes late still runs; 0: none */
+	uint64_t loader_phys, loader_size; /* the loader's own image or, on BIOS, its memory below 1 MiB */
+
+	/* The IDT that catches exceptions until the kernel loads its own: vectors 0 to 31 end in a sentence
+	   on COM1 and on the screen. 0: the kernel's note says contract 1, or TWINBOOT_NO_EXCEPTION_NET. */
+	uint64_t exception_net; /* virtual address, also in IDTR */
+
+	uint32_t secure_boot; /* enum twinboot_secure_boot */
+	uint32_t measured;    /* enum twinboot_measured, ORed; 0: nothing was measured by the loader */
 };
 
 /* True if the loader filled `field`; use it for every field added after contract version 1. */
@@ -230,6 +445,13 @@ enum twinboot_need_flags {
 	TWINBOOT_WANT_LEVEL5_PAGING = 1 << 3, /* five levels if the CPU has them */
 	TWINBOOT_NEED_LEVEL5_PAGING = 1 << 4, /* five levels, or an error */
 	TWINBOOT_LEAVE_CPUS = 1 << 5,         /* do not start the other CPUs */
+	/* From contract version 2 on. */
+	TWINBOOT_KEEP_TEXT_MODE = 1 << 6, /* BIOS: leave the text mode on; no framebuffer is handed over */
+	TWINBOOT_WANT_X2APIC = 1 << 7,    /* every local APIC in x2APIC mode, if the CPU has it */
+	TWINBOOT_WANT_XAPIC = 1 << 8,     /* every local APIC in xAPIC mode, if the CPU allows that */
+	TWINBOOT_WANT_LINUX_TABLES =
+		1 << 9, /* UEFI: install the configuration tables that Linux' EFI stub does */
+	TWINBOOT_NO_EXCEPTION_NET = 1 << 10, /* enter with an IDTR of limit 0, as contract 1 has it */
 };
 
 struct twinboot_needs {
@@ -359,7 +581,35 @@ TWINBOOT_OFFSET(handoff, boot_drive, 340);
 TWINBOOT_OFFSET(handoff, boot_device_path, 344);
 TWINBOOT_OFFSET(handoff, log, 352);
 TWINBOOT_OFFSET(handoff, log_size, 360);
-TWINBOOT_SIZE(handoff, 368);
+TWINBOOT_OFFSET(handoff, adapter_data, 368);
+TWINBOOT_OFFSET(handoff, adapter_data_size, 376);
+TWINBOOT_OFFSET(handoff, module_facts, 384);
+TWINBOOT_OFFSET(handoff, placements, 392);
+TWINBOOT_OFFSET(handoff, module_fact_size, 400);
+TWINBOOT_OFFSET(handoff, placement_count, 404);
+TWINBOOT_OFFSET(handoff, records, 408);
+TWINBOOT_OFFSET(handoff, records_size, 416);
+TWINBOOT_OFFSET(handoff, arena_phys, 424);
+TWINBOOT_OFFSET(handoff, arena_size, 432);
+TWINBOOT_OFFSET(handoff, low_page_phys, 440);
+TWINBOOT_OFFSET(handoff, loader_phys, 448);
+TWINBOOT_OFFSET(handoff, loader_size, 456);
+TWINBOOT_OFFSET(handoff, exception_net, 464);
+TWINBOOT_OFFSET(handoff, secure_boot, 472);
+TWINBOOT_OFFSET(handoff, measured, 476);
+TWINBOOT_SIZE(handoff, 480);
+TWINBOOT_SIZE(module_fact, 48);
+TWINBOOT_SIZE(placement, 24);
+TWINBOOT_SIZE(record, 8);
+TWINBOOT_SIZE(e820, 16);
+TWINBOOT_SIZE(e820_row, 24);
+TWINBOOT_SIZE(tpm_log, 40);
+TWINBOOT_SIZE(video_modes, 16);
+TWINBOOT_SIZE(video_mode, 32);
+TWINBOOT_SIZE(vbe_mode, 272);
+TWINBOOT_SIZE(text_mode, 24);
+TWINBOOT_SIZE(boot_medium, 80);
+TWINBOOT_SIZE(network_server, 176);
 TWINBOOT_OFFSET(needs, contract, 0);
 TWINBOOT_OFFSET(needs, flags, 4);
 TWINBOOT_OFFSET(needs, framebuffer_width, 8);
