@@ -347,7 +347,7 @@ static void needs_that_cannot_be_met(void **state)
 	assert_false(run());
 	assert_memory_equal(f.machine.error, "TB27", 4);
 	needs()->flags = 0;
-	needs()->contract = 2;
+	needs()->contract = TWINBOOT_CONTRACT_VERSION + 1;
 	assert_false(run());
 	assert_memory_equal(f.machine.error, "TB28", 4);
 	needs()->contract = 1;
