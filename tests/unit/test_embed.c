@@ -1042,7 +1042,7 @@ static void needs_that_cannot_be_met_are_refused(void **state)
 
 	(void)state;
 	refuse(noted(good(), &(struct twinboot_needs){.contract = TWINBOOT_CONTRACT_VERSION + 1}),
-	       "needs contract version 2, this twinboot has version 1");
+	       "needs contract version 3, this twinboot has version 2");
 	refuse(noted(good(), &(struct twinboot_needs){.contract = 1, .flags = 1u << 31}),
 	       "unknown flags 0x80000000");
 	refuse(noted(good(), &(struct twinboot_needs){.contract = 1, .stack_size = TWINBOOT_STACK_MAX + 1}),
