@@ -161,7 +161,7 @@ $(OUT)/compose $(OUT)/inspect $(OUT)/netboot: $(OUT)/%: $(OUT)/host/images/%.c.o
 # ---- Kernels -------------------------------------------------------------------------------------------------------
 
 KERNEL_LINK = $(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
-	-T linker/kernel.ld -o $@ $(filter %.o,$^)
+	$(KERNEL_BASE) -T linker/kernel.ld -o $@ $(filter %.o,$^)
 $(OUT)/kernel.elf: $(KERNEL_OBJECTS) linker/kernel.ld
 	$(call say,LD,$@)$(KERNEL_LINK)
 
@@ -173,12 +173,15 @@ NEEDS_24bit    := TWINBOOT_NEED_FRAMEBUFFER,800,600,24,0
 NEEDS_16bit    := 0,640,480,16,0
 NEEDS_nowish   := 0,0,0,0,0
 NEEDS_oddwish  := 0,1234,567,0,0
+NEEDS_low      := TWINBOOT_NEED_IN_PLACE,1024,768,32,0
 NEEDY_KERNELS  := $(patsubst NEEDS_%,$(OUT)/kernel-%.elf,$(filter NEEDS_%,$(.VARIABLES)))
 $(OUT)/kernel/main-%.o: kernel/main.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC,$< ($*))$(CC) $(KERNEL_FLAGS) '-DREFERENCE_NEEDS=$(NEEDS_$*)' -MMD -MP -c -o $@ $<
 $(OUT)/kernel-%.elf: $(OUT)/kernel/main-%.o $(filter-out %/main.c.o,$(KERNEL_OBJECTS)) linker/kernel.ld
 	$(call say,LD,$@)$(KERNEL_LINK)
+
+$(OUT)/kernel-low.elf: KERNEL_BASE := --defsym=kernel_base=0x200000
 
 $(OUT)/hello.elf: kernel/example/hello.c include/twinboot.h | $(DEPS_BUILD)
 	@mkdir -p $(@D)

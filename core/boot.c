@@ -201,11 +201,13 @@ static void map_physical(struct boot *boot, uint64_t base, uint64_t first)
 }
 
 /* Each page with what its segments ask for. A page that two segments share gets what both ask for, so each
-   segment is mapped with the permissions of all those that touch its first or last page. */
+   segment is mapped with the permissions of all those that touch its first or last page. Pages between
+   segments are guard pages: the identity map under a kernel linked low must not show through there. */
 static void map_kernel(struct boot *boot)
 {
 	const struct kernel *kernel = &boot->kernel;
 	struct kernel_segment segment, other;
+	paging_unmap(&boot->paging, kernel->virt, kernel->size);
 	for (uint32_t i = 0; kernel_segment(kernel, &i, &segment);) {
 		uint64_t low = page_down(segment.offset), end = page_up(segment.offset + segment.size);
 		for (uint64_t page = low; page < end;) {

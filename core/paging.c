@@ -15,10 +15,15 @@
 
 #define ENTRIES 512
 
+/* Beside the MAP_ flags: nothing is to be there. */
+#define ABSENT (1u << 31)
+
 /* Permissions stand in the last level only; the levels above allow all. Memory types as KERNEL_PAT lays them
    out: PAT index 2 (PCD) is UC-, 5 (PAT and PWT) is write-combining. */
 static uint64_t leaf(const struct paging *paging, uint64_t phys, uint32_t level, uint32_t flags)
 {
+	if (flags & ABSENT)
+		return 0;
 	uint64_t entry = phys | ENTRY_PRESENT;
 	if (level > 0)
 		entry |= ENTRY_LARGE;
@@ -71,9 +76,10 @@ static void map_level(struct paging *paging, uint64_t *table, uint32_t level, ui
 		if (step > size)
 			step = size;
 		int is_table = level > 0 && (*entry & ENTRY_PRESENT) && !(*entry & ENTRY_LARGE);
+		int is_absent = !(*entry & ENTRY_PRESENT) && (flags & ABSENT);
 		if (leaves && !is_table && step == reach && (phys & (reach - 1)) == 0)
 			*entry = leaf(paging, phys, level, flags);
-		else
+		else if (!is_absent) /* what is not there needs no table in which it is not */
 			map_level(paging, next_table(paging, entry, level - 1), level - 1, virt, phys, step,
 				  flags);
 		virt += step;
@@ -85,4 +91,9 @@ static void map_level(struct paging *paging, uint64_t *table, uint32_t level, ui
 void paging_map(struct paging *paging, uint64_t virt, uint64_t phys, uint64_t size, uint32_t flags)
 {
 	map_level(paging, paging->root, paging->levels - 1, virt, phys, size, flags);
+}
+
+void paging_unmap(struct paging *paging, uint64_t virt, uint64_t size)
+{
+	map_level(paging, paging->root, paging->levels - 1, virt, virt, size, ABSENT);
 }

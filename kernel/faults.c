@@ -128,6 +128,8 @@ void check_faults(void)
 			    (uint64_t)direct_map(code - handoff->kernel_virt + handoff->kernel_phys));
 	expect_page_fault("read_stack_guard", read_byte, guard, 0);
 	expect_page_fault("write_stack_guard", write_byte, guard, WRITE);
+	expect_page_fault("read_hole_in_image", read_byte, (uint64_t)guard_start, 0);
+	expect_page_fault("write_end_of_hole_in_image", write_byte, (uint64_t)guard_end - 1, WRITE);
 	expect_page_fault("read_page_0", read_byte, 0, 0);
 	expect_page_fault("read_end_of_page_0", read_byte, PAGE - 1, 0);
 	expect_page_fault("write_page_0", write_byte, 0, WRITE);

@@ -75,9 +75,26 @@ static void report_range(const char *key, const uint8_t *start, const uint8_t *e
 	fact(key, "0x%lx-0x%lx", (uint64_t)start, (uint64_t)end);
 }
 
+/* Each segment's bytes, seen there too. */
+static bool is_in_direct_map(void)
+{
+	unsigned count;
+	const struct segment *segment = image_segments(&count);
+	const uint8_t *there = direct_map(handoff->kernel_phys);
+
+	for (; count; count--, segment++) {
+		uint64_t linked = segment->virtual + handoff->kernel_slide;
+		if (segment->type == SEGMENT_LOAD && memcmp(there + (linked - handoff->kernel_virt),
+							    (const void *)linked, segment->memory_size))
+			return false;
+	}
+	return true;
+}
+
 void check_image_place(void)
 {
 	uint64_t size = (uint64_t)(kernel_end - kernel_start);
+	bool is_in_place = handoff->kernel_virt == handoff->kernel_phys;
 
 	fact("kernel_virt", "0x%lx", handoff->kernel_virt);
 	fact("kernel_phys", "0x%lx", handoff->kernel_phys);
@@ -90,14 +107,19 @@ void check_image_place(void)
 	check("kernel_runs_where_linked", handoff->kernel_slide == 0, "slide 0x%lx", handoff->kernel_slide);
 	check("kernel_entry_is_own", handoff->kernel_entry == (uint64_t)kernel_main, "expected 0x%lx",
 	      (uint64_t)kernel_main);
+	check("kernel_in_place_as_flagged",
+	      !(handoff->flags & TWINBOOT_KERNEL_IN_PLACE) == !is_in_place &&
+		      (is_in_place || !(needs->flags & TWINBOOT_NEED_IN_PLACE)),
+	      "physical 0x%lx, flags 0x%x", handoff->kernel_phys, handoff->flags);
 	check("kernel_phys_is_aligned", handoff->kernel_phys % PAGE == 0, "0x%lx", handoff->kernel_phys);
 	report_range("text", text_start, text_end);
 	report_range("rodata", rodata_start, rodata_end);
+	report_range("guard", guard_start, guard_end);
 	report_range("data", data_start, data_end);
 	report_range("bss", bss_start, bss_end);
 
-	check("kernel_in_direct_map", !memcmp(direct_map(handoff->kernel_phys), kernel_start, size),
-	      "other bytes at physical 0x%lx", handoff->kernel_phys);
+	check("kernel_in_direct_map", is_in_direct_map(), "other bytes at physical 0x%lx",
+	      handoff->kernel_phys);
 	if (check("elf_header_in_memory",
 		  !memcmp(kernel_start,
 			  "\x7f"

@@ -53,7 +53,7 @@ void sha256_end(struct sha256 *hash, uint8_t digest[32]);
 
 /* image.c: linker/kernel.ld names these places. */
 extern const uint8_t kernel_start[], kernel_end[], text_start[], text_end[], rodata_start[], rodata_end[];
-extern const uint8_t data_start[], data_end[], bss_start[], bss_end[];
+extern const uint8_t guard_start[], guard_end[], data_start[], data_end[], bss_start[], bss_end[];
 
 struct segment {
 	uint32_t type;
@@ -105,8 +105,10 @@ struct mapping {
 	bool present, writable, executable, user;
 	uint8_t cache; /* memory type from PAT: CACHE_ */
 };
+#define CACHE_UNCACHED        0
 #define CACHE_WRITE_COMBINING 1
 #define CACHE_WRITE_BACK      6
+#define CACHE_UNCACHED_MINUS  7 /* as PAT names it: an MTRR can make it write-combining */
 struct mapping mapping_of(uint64_t virtual);
 void check_paging(void);
 

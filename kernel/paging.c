@@ -176,14 +176,32 @@ static void check_kernel_segments(void)
 	      mapping_of(bad).executable ? " executable" : "", mapping_of(bad).physical);
 }
 
-static bool is_guard_page(uint64_t virtual)
+static bool is_in_a_segment(uint64_t page)
 {
-	if (virtual == handoff->stack_top - handoff->stack_size - PAGE)
-		return true;
-	for (unsigned i = 0; i < handoff->cpu_count; i++)
-		if (virtual == handoff->cpus[i].stack_top - handoff->stack_size - PAGE)
+	unsigned count;
+	const struct segment *segment = image_segments(&count);
+
+	for (; count; count--, segment++) {
+		uint64_t start = segment->virtual + handoff->kernel_slide, end = start + segment->memory_size;
+		if (segment->type == SEGMENT_LOAD && page < end && page + PAGE > start)
 			return true;
+	}
 	return false;
+}
+
+/* Guard pages: what a linker script leaves out is not there, also where the identity map would show it. */
+static void check_holes_in_image(void)
+{
+	uint64_t first = handoff->kernel_virt, end = first + handoff->kernel_size, bad = 0, pages = 0;
+
+	for (uint64_t page = first; page < end; page += PAGE) {
+		if (is_in_a_segment(page))
+			continue;
+		pages++;
+		if (mapping_of(page).present)
+			bad = page;
+	}
+	check("pages_of_no_segment_not_mapped", pages && !bad, "0x%lx is, %lu pages are in none", bad, pages);
 }
 
 static bool is_ram(uint32_t type)
@@ -191,48 +209,115 @@ static bool is_ram(uint32_t type)
 	return type >= TWINBOOT_MEMORY_USABLE && type <= TWINBOOT_MEMORY_RUNTIME_DATA;
 }
 
-/* The first physical address in a range that the direct map does not show as it should, or the range's end.
- */
-static uint64_t first_unmapped(uint64_t physical, uint64_t end, uint32_t type, uint64_t *largest)
-{
-	while (physical < end) {
-		uint64_t virtual = handoff->direct_map_base + physical;
-		struct mapping m = mapping_of(virtual);
-		bool must_write = type == TWINBOOT_MEMORY_USABLE || type == TWINBOOT_MEMORY_LOADER;
-		bool wrong = !m.present || m.physical != physical || (must_write && !m.writable) ||
-			     (is_ram(type) && m.cache != CACHE_WRITE_BACK);
+/* Physical memory of one type, or below 4 GiB of none (type 0), from the start upwards. */
+struct range {
+	uint64_t start, end;
+	uint32_t type;
+};
 
-		if (wrong && !is_guard_page(virtual))
-			return physical;
-		if (m.present && m.size > *largest)
-			*largest = m.size;
-		physical += m.left;
+/* The range behind `range`, false after the last one. What lies above 4 GiB and in no row is left out. */
+static bool next_range(struct range *range)
+{
+	uint64_t start = range->end;
+
+	for (unsigned i = 0; i < handoff->memory_map_count; i++) {
+		const struct twinboot_region *row = &handoff->memory_map[i];
+		uint64_t end = row->base_phys + row->length;
+		if (end <= start)
+			continue;
+		if (row->base_phys <= start || start >= 4 * GIB)
+			*range = (struct range){row->base_phys, end, row->type};
+		else
+			*range = (struct range){start, row->base_phys < 4 * GIB ? row->base_phys : 4 * GIB, 0};
+		return true;
 	}
-	return end;
+	*range = (struct range){start, 4 * GIB, 0};
+	return start < 4 * GIB;
+}
+
+/* What a map of physical memory from `base` on shows that it should not: the last such physical address. */
+struct view {
+	uint64_t base;
+	uint64_t ram, low, cached; /* RAM that is missing or not write-back, anything missing, MMIO cached */
+	uint64_t ram_end, largest; /* largest page */
+};
+
+static bool suits(uint32_t type, const struct mapping *m, uint64_t physical)
+{
+	bool must_write = type == TWINBOOT_MEMORY_USABLE || type == TWINBOOT_MEMORY_LOADER;
+
+	return m->present && m->physical == physical && (m->writable || !must_write);
+}
+
+static void look_at(struct view *view, struct range range)
+{
+	for (uint64_t at = range.start; at < range.end;) {
+		struct mapping m = mapping_of(view->base + at);
+		if (view->base + at - handoff->kernel_virt < handoff->kernel_size) {
+			at += PAGE; /* the kernel, and not what lies there */
+			continue;
+		}
+		bool is_there = suits(range.type, &m, at);
+		bool is_uncached = m.cache == CACHE_UNCACHED || m.cache == CACHE_UNCACHED_MINUS;
+
+		if (is_ram(range.type) && (!is_there || m.cache != CACHE_WRITE_BACK))
+			view->ram = at;
+		if (!is_there)
+			view->low = at;
+		else if (!is_ram(range.type) && range.type != TWINBOOT_MEMORY_FRAMEBUFFER && !is_uncached)
+			view->cached = at;
+		if (m.present && m.size > view->largest)
+			view->largest = m.size;
+		at += m.left;
+	}
+}
+
+/* All RAM, and whatever else lies below 4 GiB, from the physical address `first` on. */
+static struct view view_from(uint64_t base, uint64_t first)
+{
+	struct view view = {.base = base, .ram = NOWHERE, .low = NOWHERE, .cached = NOWHERE, .ram_end = 4 * GIB};
+
+	for (struct range range = {0}; next_range(&range);) {
+		struct range part = range;
+		if (is_ram(part.type) && part.end > view.ram_end)
+			view.ram_end = part.end;
+		if (!is_ram(part.type) && part.end > 4 * GIB)
+			part.end = 4 * GIB;
+		if (part.start < first)
+			part.start = first;
+		look_at(&view, part);
+	}
+	return view;
 }
 
 static void check_direct_map(void)
 {
-	uint64_t largest = 0, low = first_unmapped(0, 4 * GIB, 0, &largest);
-	uint64_t bad = NOWHERE, highest = 4 * GIB;
+	struct view view = view_from(handoff->direct_map_base, 0);
 
-	for (unsigned i = 0; i < handoff->memory_map_count; i++) {
-		const struct twinboot_region *region = &handoff->memory_map[i];
-		uint64_t end = region->base_phys + region->length;
-		if (!is_ram(region->type))
-			continue;
-		uint64_t first = first_unmapped(region->base_phys, end, region->type, &largest);
-		if (first < end)
-			bad = first;
-		highest = end > highest ? end : highest;
-	}
 	fact("direct_map_base", "0x%lx", handoff->direct_map_base);
 	fact("direct_map_size", "0x%lx", handoff->direct_map_size);
-	fact("direct_map_largest_page_kib", "%lu", largest / KIB);
-	check("direct_map_size_covers_ram", handoff->direct_map_size >= highest, "0x%lx, RAM ends at 0x%lx",
-	      handoff->direct_map_size, highest);
-	check("direct_map_has_low_4_gib", low == 4 * GIB, "not physical 0x%lx", low);
-	check("direct_map_has_all_ram_write_back", bad == NOWHERE, "not physical 0x%lx", bad);
+	fact("direct_map_largest_page_kib", "%lu", view.largest / KIB);
+	check("direct_map_size_covers_ram", handoff->direct_map_size >= view.ram_end,
+	      "0x%lx, RAM ends at 0x%lx", handoff->direct_map_size, view.ram_end);
+	check("direct_map_has_low_4_gib", view.low == NOWHERE, "not physical 0x%lx", view.low);
+	check("direct_map_has_all_ram_write_back", view.ram == NOWHERE, "not physical 0x%lx", view.ram);
+	check("direct_map_has_mmio_uncached", view.cached == NOWHERE, "not physical 0x%lx", view.cached);
+}
+
+static void check_identity_map(void)
+{
+	if (!check("identity_map_as_needed",
+		   handoff->flags & TWINBOOT_IDENTITY_MAPPED || !(needs->flags & TWINBOOT_NEED_IDENTITY_MAP),
+		   "flags 0x%x", handoff->flags) ||
+	    !(handoff->flags & TWINBOOT_IDENTITY_MAPPED)) {
+		fact("identity_map_as_direct_map", "none");
+		return;
+	}
+	struct view view = view_from(0, PAGE);
+
+	check("identity_map_as_direct_map",
+	      view.low == NOWHERE && view.ram == NOWHERE && view.cached == NOWHERE,
+	      "missing 0x%lx, RAM not write-back 0x%lx, MMIO cached 0x%lx", view.low, view.ram, view.cached);
 }
 
 static void check_framebuffer_mapping(void)
@@ -289,7 +374,9 @@ void check_paging(void)
 {
 	check_everything_mapped();
 	check_kernel_segments();
+	check_holes_in_image();
 	check_direct_map();
+	check_identity_map();
 	check_framebuffer_mapping();
 	check_stacks();
 }

@@ -20,7 +20,7 @@ ARTEFACTS = ("libkernel_bin.a", "legacy.elf", "BOOTX64.EFI", "twinboot.img", "ke
 FIRMWARES = ("bios", "uefi")
 BOOTS_AT_A_TIME = 2
 # Made by the project itself, besides the reference kernel.
-NEEDY = ("level5", "identity", "alone", "24bit", "16bit", "nowish", "oddwish")  # NEEDS_… in the Makefile
+NEEDY = ("level5", "identity", "alone", "24bit", "16bit", "nowish", "oddwish", "low")  # NEEDS_… in the Makefile
 OWN_KERNELS = ("hello", *(f"kernel-{name}" for name in NEEDY))
 # The reference kernel with a command line and two modules.
 WITH_MODULES = "reference-with-modules"

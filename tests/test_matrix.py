@@ -37,6 +37,7 @@ ROWS = [
     ),
     Row("reference", Machine(cpu="max,nx=off"), (("efer", "0x500"),)),
     Row("kernel-level5", Machine(cpus=2), (("paging_levels", "5"),)),
+    Row("kernel-low", Machine(cpus=2), (("kernel_phys", "0x200000"),)),
     Row(WITH_MODULES, Machine(machine="pc", memory="5G", cpus=2), (("module_count", "2"),)),
 ]
 MORE_ROWS = [

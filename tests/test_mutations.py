@@ -30,6 +30,7 @@ class Mutation:
     shows: str = ""
     firmware: str = "bios"
     quick: bool = False
+    kernel: str = "kernel"
     changes: list[tuple[str, str, str]] = field(default_factory=list)  # file, old text, new text
 
     def __str__(self) -> str:
@@ -48,6 +49,7 @@ def read_mutations(path: Path) -> list[Mutation]:
             mutations[-1].shows, *flags = text.strip().split(", ")
             mutations[-1].quick = "quick" in flags
             mutations[-1].firmware = "uefi" if "uefi" in flags else "bios"
+            mutations[-1].kernel = "kernel-low" if "low" in flags else "kernel"
         elif kind == "@":
             file = text.strip()
         elif kind in ("-", "+"):
@@ -87,15 +89,15 @@ class Workshop:
         self.modules = [directory / "first", directory / "second"]
         self.modules[0].write_bytes(bytes(range(1, 256)) * 32)
         self.modules[1].write_bytes(b"")
-        self._intact: dict[tuple[str, bool], tuple[Result, bytes]] = {}
+        self._intact: dict[tuple[str, str, bool], tuple[Result, bytes]] = {}
 
-    def build(self) -> None:
+    def build(self, kernel: str) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in TOLD}
         modules = " ".join(map(str, self.modules))
         # What a mutation leaves unused is no error.
         command = ["make", "-s", "-C", str(self.tree), "WARN=", f"OUT={self.out}", f"MODULES={modules}"]
         done = subprocess.run(
-            [*command, f"CMDLINE={COMMAND_LINE}"], env=environment, capture_output=True, text=True
+            [*command, f"CMDLINE={COMMAND_LINE}", f"KERNEL={self.out}/{kernel}.elf"], env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -104,11 +106,11 @@ class Workshop:
         result = boot(firmware, self.out / "twinboot.img", MACHINE, timeout=TIMEOUT, screen=screen)
         return result, screen.read_bytes() if screen is not None and screen.exists() else b""
 
-    def intact(self, firmware: str, with_screen: bool) -> tuple[Result, bytes]:
+    def intact(self, kernel: str, firmware: str, with_screen: bool) -> tuple[Result, bytes]:
         """What the loader does as it is, from one boot."""
-        key = (firmware, with_screen)
+        key = (kernel, firmware, with_screen)
         if key not in self._intact:
-            self.build()
+            self.build(kernel)
             result, picture = self.boot(firmware, with_screen)
             assert result.ended == ("seen" if with_screen else "success"), str(result)
             self._intact[key] = result, picture
@@ -125,7 +127,7 @@ class Workshop:
                     len(places) == 1
                 ), f"mutations.txt, {mutation.guarantee}: {len(places)} places in {file}"
                 path.write_text(text[: places[0].start()] + new + text[places[0].end() :])
-            self.build()
+            self.build(mutation.kernel)
             return self.boot(mutation.firmware, mutation.shows == "screen")
         finally:
             for path, text in texts.items():
@@ -157,7 +159,7 @@ def is_seen(mutation: Mutation, mutant: Result, intact: Result) -> bool:
     ids=str,
 )
 def test_mutation_is_seen(workshop: Workshop, mutation: Mutation) -> None:
-    intact, picture = workshop.intact(mutation.firmware, mutation.shows == "screen")
+    intact, picture = workshop.intact(mutation.kernel, mutation.firmware, mutation.shows == "screen")
     mutant, mutant_picture = workshop.mutant(mutation)
     if mutation.shows == "screen":
         assert mutant.ended == "seen" and mutant_picture != picture, str(mutant)

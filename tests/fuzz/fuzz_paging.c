@@ -5,12 +5,13 @@
 
 #define ARENA_SIZE   (UINT64_C(32) << 20)
 #define REQUESTS_MAX 12u
+#define UNMAP        0x80u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct __attribute__((packed)) packed_request {
 	uint8_t base;  /* one of bases */
-	uint8_t flags; /* the lower half: MAP_; upper: by which page physical and virtual are apart */
+	uint8_t flags; /* the lower half: MAP_; then by which page physical and virtual are apart; UNMAP */
 	uint32_t virt; /* page from there on */
 	uint32_t pages;
 };
@@ -33,6 +34,8 @@ static void check(const struct paging *paging, uint64_t virt)
 		const struct request *r = &requests[i];
 		if (virt - r->virt >= r->size)
 			continue;
+		if (r->flags & UNMAP)
+			break;
 		uint8_t cache = r->flags & MAP_WRITE_COMBINE ? (paging->pat ? WC : UC_MINUS)
 				: r->flags & MAP_UNCACHED    ? UC_MINUS
 							     : WB;
@@ -64,8 +67,11 @@ static void map_all(struct paging *paging, const uint8_t *data, size_t size)
 		uint64_t phys = (virt + distance) & 0x000ffffffffff000;
 		if (phys + bytes > UINT64_C(1) << 52)
 			phys = (virt & (HUGE_PAGE - 1)) + distance;
-		requests[count++] = (struct request){virt, phys, bytes, p.flags & 15};
-		paging_map(paging, virt, phys, bytes, p.flags & 15);
+		requests[count++] = (struct request){virt, phys, bytes, p.flags & (UNMAP | 15)};
+		if (p.flags & UNMAP)
+			paging_unmap(paging, virt, bytes);
+		else
+			paging_map(paging, virt, phys, bytes, p.flags & 15);
 	}
 }
 

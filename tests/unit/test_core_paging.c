@@ -12,6 +12,7 @@
 
 #define ARENA_SIZE   (UINT64_C(128) << 20)
 #define REQUESTS_MAX 16u
+#define UNMAP        16u /* a request for nothing, beside the MAP_ flags */
 
 struct request {
 	uint64_t virt, phys, size;
@@ -43,7 +44,10 @@ static void map(struct fixture *f, uint64_t virt, uint64_t phys, uint64_t size, 
 {
 	assert_true(f->count < REQUESTS_MAX);
 	f->requests[f->count++] = (struct request){virt, phys, size, flags};
-	paging_map(&f->paging, virt, phys, size, flags);
+	if (flags & UNMAP)
+		paging_unmap(&f->paging, virt, size);
+	else
+		paging_map(&f->paging, virt, phys, size, flags);
 }
 
 /* The last request that covers `virt`. */
@@ -66,7 +70,7 @@ static void check_address(const struct fixture *f, uint64_t virt)
 {
 	const struct request *request = request_of(f, virt);
 	struct found found = walk(&f->paging, virt);
-	if (request == NULL) {
+	if (request == NULL || request->flags & UNMAP) {
 		assert_int_equal(found.phys, NOT_MAPPED);
 		return;
 	}
@@ -108,7 +112,7 @@ static struct request random_request(const struct fixture *f)
 	static const uint64_t grains[] = {PAGE_SIZE, PAGE_SIZE, LARGE_PAGE, HUGE_PAGE};
 	uint64_t grain = grains[below(4)], offset = below(HUGE_PAGE) & ~(grain - 1);
 	struct request r = {random_base(f) + offset, (below(UINT64_C(1) << 40) & ~(grain - 1)), 0,
-			    (uint32_t)below(16)};
+			    (uint32_t)below(16) | (below(4) == 0 ? UNMAP : 0)};
 	/* Small pages over gigabytes only take time. */
 	int together = (r.virt - r.phys) % LARGE_PAGE == 0;
 	r.size = page_up(1 + below(below(2) ? 16 * PAGE_SIZE : together ? 2 * HUGE_PAGE : 8 * LARGE_PAGE));
@@ -165,7 +169,7 @@ static void the_largest_pages_that_fit(void **state)
 	for (uint32_t round = 0; round < 400; round++) {
 		set_up(&f, 4 + round % 2, round & 2, 1, 1);
 		struct request r = random_request(&f);
-		map(&f, r.virt, r.phys, r.size, r.flags);
+		map(&f, r.virt, r.phys, r.size, r.flags & ~UNMAP);
 		for (int n = 0; n < 300; n++) {
 			uint64_t virt = r.virt + below(r.size), size = walk(&f.paging, virt).size;
 			assert_int_equal(size, largest(&f, &r, virt));
@@ -194,6 +198,22 @@ static void splitting_keeps_what_is_around(void **state)
 	}
 }
 
+static void what_was_never_there_takes_no_tables(void **state)
+{
+	(void)state;
+	static struct fixture f;
+	set_up(&f, 4, 1, 1, 1);
+	uint64_t next = f.memory.arena_next;
+	paging_unmap(&f.paging, 0x1000, 3 * HUGE_PAGE);
+	assert_int_equal(f.memory.arena_next, next);
+	/* Large pages go as a whole, whatever they led to. */
+	map(&f, 0x40000000, 0x12345000 & ~(LARGE_PAGE - 1), 2 * LARGE_PAGE, MAP_WRITE);
+	next = f.memory.arena_next;
+	map(&f, 0x40000000, 0, 2 * LARGE_PAGE, UNMAP);
+	assert_int_equal(f.memory.arena_next, next);
+	check_all(&f);
+}
+
 static void no_memory_for_tables_ends_in_a_sentence(void **state)
 {
 	(void)state;
@@ -210,6 +230,7 @@ int main(void)
 		cmocka_unit_test(what_was_asked_for_is_what_is_mapped),
 		cmocka_unit_test(the_largest_pages_that_fit),
 		cmocka_unit_test(splitting_keeps_what_is_around),
+		cmocka_unit_test(what_was_never_there_takes_no_tables),
 		cmocka_unit_test(no_memory_for_tables_ends_in_a_sentence),
 	};
 	arena = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,

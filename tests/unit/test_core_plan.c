@@ -68,6 +68,7 @@ struct fixture {
 	uint32_t before_count;
 	uint8_t scratch[MACHINE_SCRATCH_SIZE(ROWS_MAX)] __attribute__((aligned(8)));
 	struct boot boot;
+	uint64_t text, data; /* offsets in the kernel's image: where its text ends, where its data begins */
 };
 
 static struct fixture f;
@@ -92,23 +93,41 @@ static void add_row(uint64_t base, uint64_t length, uint32_t type)
 	f.rows[f.machine.region_count++] = (struct twinboot_region){base, length, type, 0};
 }
 
-/* A kernel of `pages` pages at `phys`: headers, text, data, all of it in segments but the page of headers. */
+/* Where the kernel's two segments, text and data, meet. */
+static enum {
+	NEIGHBOURS, /* at a page boundary */
+	APART,      /* a quarter of the image, where it is large enough, is in neither */
+	TOGETHER,   /* in the middle of a page */
+} segments_are;
+
+static void add_segment(Elf64_Ehdr *ehdr, uint32_t flags, uint64_t start, uint64_t end)
+{
+	Elf64_Phdr *phdr = (Elf64_Phdr *)((uint8_t *)ehdr + ehdr->e_phoff) + ehdr->e_phnum++;
+	uint64_t address = ehdr->e_entry + start;
+	*phdr = (Elf64_Phdr){PT_LOAD, flags,       PAGE_SIZE + start, address,
+			     address, end - start, end - start,       PAGE_SIZE};
+}
+
+/* A kernel of `pages` pages at `phys`, behind a page of headers that no segment touches. */
 static void put_kernel(uint64_t phys, uint64_t linked, uint16_t type, uint32_t pages)
 {
-	uint64_t size = (uint64_t)pages * PAGE_SIZE, text = size / 2 & ~(uint64_t)(PAGE_SIZE - 1);
+	uint64_t size = (uint64_t)pages * PAGE_SIZE, text = page_down(size / 2), data = text;
 	Elf64_Ehdr *ehdr = at(phys);
-	Elf64_Phdr *phdr = (Elf64_Phdr *)(ehdr + 1);
 	*ehdr = (Elf64_Ehdr){.e_ident = ELFMAG,
 			     .e_type = type,
 			     .e_entry = linked,
 			     .e_phoff = sizeof(*ehdr),
-			     .e_phentsize = sizeof(*phdr),
-			     .e_phnum = 2};
-	phdr[0] = (Elf64_Phdr){PT_LOAD, PF_R | PF_X, PAGE_SIZE, linked, linked, text, text, PAGE_SIZE};
-	phdr[1] = (Elf64_Phdr){PT_LOAD,       PF_R | PF_W, PAGE_SIZE + text, linked + text,
-			       linked + text, size - text, size - text,      PAGE_SIZE};
+			     .e_phentsize = sizeof(Elf64_Phdr)};
+	if (segments_are == APART)
+		data += page_down(size / 4);
+	if (segments_are == TOGETHER)
+		data += 0x340, text += 0x123;
+	add_segment(ehdr, PF_R | PF_X, 0, text);
+	add_segment(ehdr, PF_R | PF_W, data, size);
 	f.machine.kernel = phys;
 	f.machine.kernel_size = PAGE_SIZE + size;
+	f.text = text;
+	f.data = data;
 }
 
 /* The payload where legacy.ld has it, but for the page of headers. */
@@ -268,12 +287,16 @@ static void check_page_tables(void)
 	}
 	for (int i = 0; i < 20; i++)
 		check_address(below(FOUR_GIB));
-	uint64_t text = (kernel->size / 2) & ~(uint64_t)(PAGE_SIZE - 1);
 	for (uint64_t page = 0; page < kernel->size; page += PAGE_SIZE) {
 		struct found found = walk(&f.boot.paging, kernel->virt + page);
+		int is_text = page < f.text, is_data = page + PAGE_SIZE > f.data;
+		if (!is_text && !is_data) {
+			assert_int_equal(found.phys, NOT_MAPPED);
+			continue;
+		}
 		assert_int_equal(found.phys, kernel->phys + page);
-		assert_int_equal(found.write, page >= text);
-		assert_int_equal(found.execute, page < text || !processor.nx);
+		assert_int_equal(found.write, is_data);
+		assert_int_equal(found.execute, is_text || !processor.nx);
 		assert_int_equal(found.cache, WB);
 	}
 	/* The stacks: data, each above a page that is not there. */
@@ -320,14 +343,16 @@ static void kernels_of_every_place(void **state)
 		{0x30000, ET_EXEC, 0}, /* where the loader lies */
 		{0xffffc00000000000, ET_EXEC, 0},
 	};
-	for (uint32_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
-		set_up(kernels[i].linked, kernels[i].type, 16);
+	for (uint32_t i = 0; i < 3 * sizeof(kernels) / sizeof(kernels[0]); i++) {
+		segments_are = i % 3;
+		set_up(kernels[i / 3].linked, kernels[i / 3].type, 16);
 		a_plain_pc(128 * ONE_MIB);
 		assert_true(run());
-		assert_int_equal(f.boot.flags & TWINBOOT_KERNEL_IN_PLACE ? 1 : 0, kernels[i].in_place);
-		assert_int_equal(f.boot.flags & TWINBOOT_IDENTITY_MAPPED ? 1 : 0, kernels[i].in_place);
+		assert_int_equal(f.boot.flags & TWINBOOT_KERNEL_IN_PLACE ? 1 : 0, kernels[i / 3].in_place);
+		assert_int_equal(f.boot.flags & TWINBOOT_IDENTITY_MAPPED ? 1 : 0, kernels[i / 3].in_place);
 		check_boot();
 	}
+	segments_are = NEIGHBOURS;
 }
 
 static void needs_that_cannot_be_met(void **state)
@@ -451,6 +476,7 @@ static void hostile_machines(void **state)
 	uint32_t booted = 0;
 	for (uint32_t round = 0; round < 700; round++) {
 		static const uint64_t places[] = {LINKED, 0x200000, 0x100000, 0x400000, 0x10000000};
+		segments_are = below(3);
 		set_up(places[below(5)], ET_EXEC, 2 + (uint32_t)below(600));
 		processor = (struct cpu){.sse = 1,
 					 .nx = below(2),
