@@ -228,7 +228,8 @@ static bool next_range(struct range *range)
 		if (row->base_phys <= start || start >= 4 * GIB)
 			*range = (struct range){row->base_phys, end, row->type};
 		else
-			*range = (struct range){start, row->base_phys < 4 * GIB ? row->base_phys : 4 * GIB, 0};
+			*range =
+				(struct range){start, row->base_phys < 4 * GIB ? row->base_phys : 4 * GIB, 0};
 		return true;
 	}
 	*range = (struct range){start, 4 * GIB, 0};
@@ -275,7 +276,8 @@ static void look_at(struct view *view, struct range range)
 /* All RAM, and whatever else lies below 4 GiB, from the physical address `first` on. */
 static struct view view_from(uint64_t base, uint64_t first)
 {
-	struct view view = {.base = base, .ram = NOWHERE, .low = NOWHERE, .cached = NOWHERE, .ram_end = 4 * GIB};
+	struct view view = {
+		.base = base, .ram = NOWHERE, .low = NOWHERE, .cached = NOWHERE, .ram_end = 4 * GIB};
 
 	for (struct range range = {0}; next_range(&range);) {
 		struct range part = range;

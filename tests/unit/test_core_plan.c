@@ -289,7 +289,7 @@ static void check_page_tables(void)
 		check_address(below(FOUR_GIB));
 	for (uint64_t page = 0; page < kernel->size; page += PAGE_SIZE) {
 		struct found found = walk(&f.boot.paging, kernel->virt + page);
-		int is_text = page < f.text, is_data = page + PAGE_SIZE > f.data;
+		int is_text = page<f.text, is_data = page + PAGE_SIZE> f.data;
 		if (!is_text && !is_data) {
 			assert_int_equal(found.phys, NOT_MAPPED);
 			continue;
