@@ -86,11 +86,12 @@ IA32_FLAGS = $(BARE_FLAGS) -Os -m32 -march=i686 -fpie -fvisibility=hidden -fshor
 	-isystem /usr/include/efi -isystem /usr/include/efi/ia32
 KERNEL_FLAGS = $(BARE_FLAGS) -O2 -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
 
-# What each world compiles for itself; core needs only the text and the log of it.
-SHARED := $(wildcard common/*.c)
+# What each world compiles for itself: core and the adapters their part of it, the doors and the loaders' other code the rest.
+CORE_SHARED := common/text.c common/log.c common/paging.c
+SHARED := $(filter-out common/paging.c,$(wildcard common/*.c))
 
 objects = $(patsubst %,$(OUT)/$(1)/%.o,$(2))
-CORE_OBJECTS   := $(call objects,x86_64,$(wildcard core/*.c) $(wildcard core/*.S) common/text.c common/log.c formats/crc32c.c)
+CORE_OBJECTS   := $(call objects,x86_64,$(wildcard core/*.c) $(wildcard core/*.S) $(CORE_SHARED) formats/crc32c.c)
 # The BIOS loader twice: it comes from a disk, or as a network boot program
 DOOR_DISK := legacy/boot.S legacy/disk.c
 DOOR_PXE  := legacy/pxe_start.S legacy/pxe.c

@@ -14,11 +14,11 @@
 #ifndef MACHINE_H
 #define MACHINE_H
 
+#include "common/page.h"
 #include "formats/payload.h"
 
 /* Where page tables must be able to lie for a 32-bit CR3, and what legacy's own tables reach. */
-#define FOUR_GIB  UINT64_C(0x100000000)
-#define PAGE_SIZE 4096u
+#define FOUR_GIB UINT64_C(0x100000000)
 
 /* Rows of the region table that core adds to the front door's: kernel, modules, loader, framebuffer,
    EBDA, arena, the kernel's final place, the CPU start page, and some to spare. */

@@ -248,7 +248,8 @@ static void map_runtime_services(struct boot *boot)
 static void build_page_tables(struct boot *boot)
 {
 	boot->paging = (struct paging){
-		.memory = &boot->memory,
+		.take = memory_take_page,
+		.owner = &boot->memory,
 		.root = memory_take(&boot->memory, PAGE_SIZE),
 		.levels = boot->flags & TWINBOOT_LEVEL5_PAGING ? 5 : 4,
 		.huge_pages = boot->cpu.huge_pages,

@@ -9,24 +9,13 @@
 #include "formats/layout.h"
 #include "common/log.h"
 #include "common/machine.h"
+#include "common/paging.h"
 #include "common/text.h"
 
 /* Found relative to RIP, without a global offset table. */
 #define HIDDEN __attribute__((visibility("hidden")))
 
-#define ONE_MIB    (UINT64_C(1) << 20)
-#define LARGE_PAGE (UINT64_C(1) << 21)
-#define HUGE_PAGE  (UINT64_C(1) << 30)
-
-static inline uint64_t page_down(uint64_t address)
-{
-	return address & ~(uint64_t)(PAGE_SIZE - 1);
-}
-
-static inline uint64_t page_up(uint64_t address)
-{
-	return page_down(address + PAGE_SIZE - 1);
-}
+#define ONE_MIB (UINT64_C(1) << 20)
 
 /* core runs where physical memory is mapped one to one. */
 static inline void *at(uint64_t physical)
@@ -105,26 +94,8 @@ uint64_t memory_arena_open(struct memory *memory, uint64_t avoid, uint64_t avoid
 /* `size` bytes from the arena, page aligned and zeroed. Never returns without them. */
 void *memory_take(struct memory *memory, uint64_t size);
 
-/* paging.c */
-#define MAP_WRITE         (1u << 0)
-#define MAP_EXECUTE       (1u << 1)
-#define MAP_UNCACHED      (1u << 2)
-#define MAP_WRITE_COMBINE (1u << 3)
-
-struct paging {
-	struct memory *memory;
-	uint64_t *root;
-	uint32_t levels;     /* 4 or 5 */
-	uint32_t huge_pages; /* the CPU has 1 GiB pages */
-	uint32_t nx;
-	uint32_t pat;
-};
-
-/* Maps whole pages, with the largest that fit. Mapping a page again replaces it. */
-void paging_map(struct paging *paging, uint64_t virt, uint64_t phys, uint64_t size, uint32_t flags);
-
-/* Whole pages that are not present from now on, whatever was mapped there. */
-void paging_unmap(struct paging *paging, uint64_t virt, uint64_t size);
+/* One page of it, for struct paging's tables. */
+void *memory_take_page(void *memory);
 
 /* cpu.c: what the processor can do, asked once. */
 struct cpu {

@@ -186,3 +186,8 @@ void *memory_take(struct memory *memory, uint64_t size)
 	memory->arena_next -= size;
 	return memset(at(memory->arena_next), 0, size);
 }
+
+void *memory_take_page(void *memory)
+{
+	return memory_take(memory, PAGE_SIZE);
+}

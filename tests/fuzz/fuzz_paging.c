@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/paging.c core/memory.c common/text.c */
+/* links: common/paging.c core/memory.c common/text.c */
 /* Any bytes as requests for mappings: what was asked for last is what a processor finds. */
 #include "../unit/core_walk.h"
 
@@ -87,7 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	machine.arena = physical(arena);
 	machine.arena_needed = ARENA_SIZE;
 	memory_arena_open(&memory, 0, 0);
-	struct paging paging = {.memory = &memory,
+	struct paging paging = {.take = memory_take_page,
+				.owner = &memory,
 				.root = memory_take(&memory, PAGE_SIZE),
 				.levels = data[0] & 1 ? 5 : 4,
 				.huge_pages = data[0] & 2,

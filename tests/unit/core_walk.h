@@ -48,8 +48,8 @@ __attribute__((unused)) static struct found walk(const struct paging *paging, ui
 		if (!is_leaf) {
 			REQUIRE((entry & ~(uint64_t)0x000ffffffffff003) == 0);
 			table = at(entry & 0x000ffffffffff000);
-			REQUIRE(physical(table) >= paging->memory->arena_next &&
-				physical(table) < paging->memory->arena_top);
+			const struct memory *memory = paging->owner;
+			REQUIRE(physical(table) >= memory->arena_next && physical(table) < memory->arena_top);
 			continue;
 		}
 		REQUIRE(level <= 1 || (level == 2 && paging->huge_pages));

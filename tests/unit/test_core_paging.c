@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/paging.c core/memory.c common/text.c */
+/* links: common/paging.c core/memory.c common/text.c */
 /* Page tables, read as a processor reads them (Intel SDM 3A 4.5), against a list of what was asked for. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,8 +36,8 @@ static void set_up(struct fixture *f, uint32_t levels, uint32_t huge_pages, uint
 	f->machine.arena_needed = ARENA_SIZE;
 	f->memory.machine = &f->machine;
 	memory_arena_open(&f->memory, 0, 0);
-	f->paging =
-		(struct paging){&f->memory, memory_take(&f->memory, PAGE_SIZE), levels, huge_pages, nx, pat};
+	f->paging = (struct paging){memory_take_page, &f->memory, 0,  memory_take(&f->memory, PAGE_SIZE),
+				    levels,           huge_pages, nx, pat};
 }
 
 static void map(struct fixture *f, uint64_t virt, uint64_t phys, uint64_t size, uint32_t flags)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Page tables from nothing: the firmware's are never touched (EDK2 makes its own read-only). */
-#include "core.h"
+#include "common/paging.h"
 
 /* Intel SDM 3A, tables 4-15 to 4-20. */
 #define ENTRY_PRESENT   (UINT64_C(1) << 0)
@@ -56,12 +56,13 @@ static uint64_t *next_table(struct paging *paging, uint64_t *entry, uint32_t lev
 {
 	int is_page = *entry & ENTRY_LARGE; /* reserved, so 0, in an entry that points to a table */
 	if (!(*entry & ENTRY_PRESENT) || is_page) {
-		uint64_t *table = memory_take(paging->memory, PAGE_SIZE);
+		uint64_t *table = paging->take(paging->owner);
 		if (is_page)
 			split(table, *entry, level);
-		*entry = (uintptr_t)table | ENTRY_PRESENT | ENTRY_WRITE;
+		*entry = ((uintptr_t)table - paging->offset) | ENTRY_PRESENT | ENTRY_WRITE;
 	}
-	return at(*entry & ENTRY_ADDRESS);
+	return (uint64_t *)(uintptr_t)((*entry & ENTRY_ADDRESS) +
+				       paging->offset); /* NOLINT(performance-no-int-to-ptr) */
 }
 
 /* Levels count from 0 (page table, 4 KiB a page) upwards. */
