@@ -112,7 +112,7 @@ static struct machine_sample sample(uint16_t port)
 	uint64_t closest = UINT64_MAX;
 	for (int i = 0; i < 3; i++) {
 		uint64_t before = __builtin_ia32_rdtsc();
-		uint32_t ticks = in32(port) & PM_TIMER_MASK;
+		uint32_t ticks = in32(port);
 		uint64_t after = __builtin_ia32_rdtsc();
 		if (after - before < closest) {
 			closest = after - before;

@@ -29,6 +29,11 @@ static uint64_t direct_map_end(const struct boot *boot)
 	return end < DIRECT_MAP_SIZE_MAX ? end : DIRECT_MAP_SIZE_MAX;
 }
 
+static uint64_t program_headers_size(const struct kernel *kernel)
+{
+	return kernel->program_header_count * sizeof(*kernel->program_headers);
+}
+
 /* An upper bound of what core_boot() will take. */
 static uint64_t arena_bound(const struct boot *boot)
 {
@@ -41,7 +46,8 @@ static uint64_t arena_bound(const struct boot *boot)
 	uint64_t tables = maps * direct + runtime + boot->kernel.size / LARGE_PAGE + ARENA_SPARE_PAGES;
 	uint64_t stacks = boot->cpu_count > 0 ? boot->cpu_count : 1;
 	tables += stacks * (boot->stack_size + PAGE_SIZE) / LARGE_PAGE; /* in the window, page by page */
-	return page_up(tables * PAGE_SIZE + stacks * (boot->stack_size + sizeof(struct twinboot_cpu)));
+	return page_up(tables * PAGE_SIZE + stacks * (boot->stack_size + sizeof(struct twinboot_cpu)) +
+		       program_headers_size(&boot->kernel));
 }
 
 /* A kernel linked in the lower half wants physical to equal virtual. Where it lies elsewhere but its place is
@@ -125,12 +131,12 @@ int core_prepare(struct machine *machine)
 	return ready;
 }
 
-/* The ELF headers move out of the way of what happens to the kernel's memory from here on. */
-static void keep_headers(struct boot *boot)
+/* The program headers move out of the way of what happens to the kernel's memory from here on. */
+static void keep_program_headers(struct boot *boot)
 {
 	struct kernel *kernel = &boot->kernel;
-	kernel->file =
-		memcpy(memory_take(&boot->memory, kernel->file_headers), kernel->file, kernel->file_headers);
+	uint64_t size = program_headers_size(kernel);
+	kernel->program_headers = memcpy(memory_take(&boot->memory, size), kernel->program_headers, size);
 }
 
 /* Kept for good: a CPU that comes late must still find it. */
@@ -270,7 +276,7 @@ void core_boot(struct machine *machine)
 	core_catch_exceptions(machine);
 	if (!plan(&boot, machine))
 		core_halt(machine, machine->error);
-	keep_headers(&boot);
+	keep_program_headers(&boot);
 	take_low_page(&boot);
 	settle_kernel(&boot);
 	kernel_relocate(&boot.kernel);

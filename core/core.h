@@ -3,6 +3,7 @@
 #ifndef CORE_H
 #define CORE_H
 
+#include <elf.h>
 #include <stddef.h>
 
 #include "common/errors.h"
@@ -29,8 +30,8 @@ _Noreturn void fail_halt(struct machine *machine, const char *format, ...);
 /* payload.c: the padded kernel, seen as the ELF file that it is. */
 struct kernel {
 	const struct payload_info *info;
-	const uint8_t *file;    /* the ELF headers: at _kernel_start_addr, later a copy */
-	uint64_t file_headers;  /* bytes of them, program headers included */
+	const Elf64_Phdr *program_headers; /* in the kernel, wherever its linker put them; later a copy */
+	uint32_t program_header_count;
 	uint64_t header_size;   /* bytes in front of the image: page of the ELF headers, or 0 */
 	uint64_t linked;        /* virtual address that the image's first page was linked at */
 	uint64_t virt;          /* the same, where it will run */

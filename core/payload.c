@@ -44,19 +44,10 @@ int payload_check(struct machine *machine)
 	return 1;
 }
 
-static const Elf64_Phdr *program_headers(const struct kernel *kernel, uint32_t *count)
-{
-	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)kernel->file;
-	*count = ehdr->e_phnum;
-	return (const Elf64_Phdr *)(kernel->file + ehdr->e_phoff);
-}
-
 int kernel_segment(const struct kernel *kernel, uint32_t *index, struct kernel_segment *segment)
 {
-	uint32_t count;
-	const Elf64_Phdr *phdrs = program_headers(kernel, &count);
-	while (*index < count) {
-		const Elf64_Phdr *phdr = &phdrs[(*index)++];
+	while (*index < kernel->program_header_count) {
+		const Elf64_Phdr *phdr = &kernel->program_headers[(*index)++];
 		if (phdr->p_type != PT_LOAD)
 			continue;
 		*segment =
@@ -70,14 +61,14 @@ int kernel_view(struct machine *machine, struct kernel *kernel)
 {
 	const uint8_t *file = at(machine->kernel);
 	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)file;
-	*kernel = (struct kernel){.info = at(machine->modules), .file = file};
+	*kernel = (struct kernel){.info = at(machine->modules)};
 	if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 || ehdr->e_phentsize != sizeof(Elf64_Phdr) ||
 	    ehdr->e_phoff > machine->kernel_size || ehdr->e_phoff % _Alignof(Elf64_Phdr) != 0 ||
 	    ehdr->e_phnum * sizeof(Elf64_Phdr) > machine->kernel_size - ehdr->e_phoff)
 		return fail(machine, ERROR_KERNEL_FORMAT, "headers");
 
-	uint32_t count;
-	const Elf64_Phdr *phdrs = program_headers(kernel, &count);
+	uint32_t count = kernel->program_header_count = ehdr->e_phnum;
+	const Elf64_Phdr *phdrs = kernel->program_headers = (const Elf64_Phdr *)(file + ehdr->e_phoff);
 	const Elf64_Phdr *first = NULL;
 	for (uint32_t i = 0; i < count; i++) {
 		const Elf64_Phdr *phdr = &phdrs[i];
@@ -96,7 +87,6 @@ int kernel_view(struct machine *machine, struct kernel *kernel)
 	if (first == NULL)
 		return fail(machine, ERROR_KERNEL_FORMAT, "no PT_LOAD");
 
-	kernel->file_headers = ehdr->e_phoff + count * sizeof(Elf64_Phdr);
 	kernel->header_size = page_down(first->p_offset);
 	kernel->linked = page_down(first->p_vaddr);
 	kernel->virt = ehdr->e_type == ET_DYN && kernel->linked == 0 ? PIE_BASE : kernel->linked;

@@ -68,7 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	require(kernel.phys >= machine.kernel && kernel.phys + kernel.size == machine.kernel + kernel_size);
-	require(kernel.file_headers <= kernel_size);
+	uint64_t headers = physical(kernel.program_headers) - machine.kernel;
+	require(headers <= kernel_size &&
+		kernel.program_header_count * sizeof(Elf64_Phdr) <= kernel_size - headers);
 	for (uint32_t i = 0; kernel_segment(&kernel, &i, &segment);)
 		require(segment.offset <= kernel.size && segment.size <= kernel.size - segment.offset);
 	kernel_relocate(&kernel);

@@ -195,7 +195,8 @@ static void a_kernel_is_seen_as_it_is(void **state)
 	set_up(f);
 	assert_int_equal(kernel_view(&f->machine, &kernel), 1);
 	assert_int_equal(kernel.header_size, 0x1000);
-	assert_int_equal(kernel.file_headers, sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr));
+	assert_ptr_equal(kernel.program_headers, f->kernel + sizeof(Elf64_Ehdr));
+	assert_int_equal(kernel.program_header_count, 3);
 	assert_int_equal(kernel.linked, LINKED);
 	assert_int_equal(kernel.virt, LINKED);
 	assert_int_equal(kernel.phys, physical(f->kernel) + 0x1000);
@@ -295,7 +296,9 @@ static void damaged_headers_never_lead_outside(void **state)
 			continue;
 		}
 		accepted++;
-		assert_true(kernel.file_headers <= KERNEL_SIZE);
+		uint64_t headers = physical(kernel.program_headers) - physical(f->kernel);
+		assert_true(headers <= KERNEL_SIZE &&
+			    kernel.program_header_count * sizeof(Elf64_Phdr) <= KERNEL_SIZE - headers);
 		assert_true(kernel.header_size <= KERNEL_SIZE &&
 			    kernel.size == KERNEL_SIZE - kernel.header_size);
 		for (uint32_t index = 0; kernel_segment(&kernel, &index, &s);)
@@ -358,6 +361,29 @@ static void rela_as_its_oracle(void **state)
 		kernel_relocate(&kernel);
 		assert_memory_equal(f->kernel, expected, KERNEL_SIZE);
 	}
+}
+
+/* Linkers leave room behind it, and what lies there are no tags. */
+static void dt_null_ends_the_dynamic_section(void **state)
+{
+	struct fixture *f = *state;
+	static uint8_t before[KERNEL_SIZE];
+	const Elf64_Rela rela = {0x1000, ELF64_R_INFO(0, R_X86_64_RELATIVE), 0x20};
+	struct kernel kernel;
+	set_up_pie(f, DT_RELA, DT_RELASZ, sizeof(rela));
+	Elf64_Dyn *dynamic = (Elf64_Dyn *)(f->kernel + 0x1100);
+	memcpy(f->kernel + 0x1200, &rela, sizeof(rela));
+	for (uint32_t null = 0; null < 3; null++) {
+		const Elf64_Dyn kept = dynamic[null];
+		dynamic[null] = (Elf64_Dyn){DT_NULL, {0}};
+		memcpy(before, f->kernel, KERNEL_SIZE);
+		assert_int_equal(kernel_view(&f->machine, &kernel), 1);
+		kernel_relocate(&kernel);
+		assert_memory_equal(f->kernel, before, KERNEL_SIZE);
+		dynamic[null] = kept;
+	}
+	kernel_relocate(&kernel);
+	assert_memory_not_equal(f->kernel, before, KERNEL_SIZE);
 }
 
 /* RELR as linkers write it: addresses, each followed by bitmaps of 63 words, while any of them is in the
@@ -453,6 +479,7 @@ int main(void)
 		cmocka_unit_test_prestate(each_wrong_header_is_named, &fixture),
 		cmocka_unit_test_prestate(damaged_headers_never_lead_outside, &fixture),
 		cmocka_unit_test_prestate(rela_as_its_oracle, &fixture),
+		cmocka_unit_test_prestate(dt_null_ends_the_dynamic_section, &fixture),
 		cmocka_unit_test_prestate(relr_as_its_oracle, &fixture),
 		cmocka_unit_test_prestate(relr_ends_with_the_image, &fixture),
 		cmocka_unit_test_prestate(a_kernel_that_stays_keeps_its_words, &fixture),

@@ -100,6 +100,8 @@ static enum {
 	TOGETHER,   /* in the middle of a page */
 } segments_are;
 
+static uint64_t program_headers_at = sizeof(Elf64_Ehdr); /* bytes from the file's start */
+
 static void add_segment(Elf64_Ehdr *ehdr, uint32_t flags, uint64_t start, uint64_t end)
 {
 	Elf64_Phdr *phdr = (Elf64_Phdr *)((uint8_t *)ehdr + ehdr->e_phoff) + ehdr->e_phnum++;
@@ -116,7 +118,7 @@ static void put_kernel(uint64_t phys, uint64_t linked, uint16_t type, uint32_t p
 	*ehdr = (Elf64_Ehdr){.e_ident = ELFMAG,
 			     .e_type = type,
 			     .e_entry = linked,
-			     .e_phoff = sizeof(*ehdr),
+			     .e_phoff = program_headers_at,
 			     .e_phentsize = sizeof(Elf64_Phdr)};
 	if (segments_are == APART)
 		data += page_down(size / 4);
@@ -124,6 +126,8 @@ static void put_kernel(uint64_t phys, uint64_t linked, uint16_t type, uint32_t p
 		data += 0x340, text += 0x123;
 	add_segment(ehdr, PF_R | PF_X, 0, text);
 	add_segment(ehdr, PF_R | PF_W, data, size);
+	for (uint64_t page = 0; page < size; page += PAGE_SIZE)
+		*(uint64_t *)at(phys + PAGE_SIZE + page) = ~page;
 	f.machine.kernel = phys;
 	f.machine.kernel_size = PAGE_SIZE + size;
 	f.text = text;
@@ -174,7 +178,7 @@ static int run(void)
 	assert_true(f.before_count <= ROWS_MAX + MACHINE_EXTRA_REGIONS);
 	memcpy(f.before, f.boot.memory.map, f.before_count * sizeof(f.before[0]));
 	int halted = HALTS({
-		keep_headers(&f.boot);
+		keep_program_headers(&f.boot);
 		take_low_page(&f.boot);
 		settle_kernel(&f.boot);
 		kernel_relocate(&f.boot.kernel);
@@ -235,6 +239,8 @@ static void check_taken(void)
 	}
 	if (f.boot.flags & TWINBOOT_KERNEL_IN_PLACE)
 		assert_int_equal(kernel->phys, kernel->virt);
+	for (uint64_t page = 0; page < kernel->size; page += PAGE_SIZE)
+		assert_int_equal(*(uint64_t *)at(kernel->phys + page), ~page);
 	/* Where it lies already, the front door has seen to it that there is memory. */
 	if (kernel->phys == f.machine.kernel + PAGE_SIZE)
 		return;
@@ -337,6 +343,8 @@ static void kernels_of_every_place(void **state)
 		{LINKED, ET_EXEC, 0},
 		{0, ET_DYN, 0},
 		{0x200000, ET_EXEC, 1},
+		{0x1fc000, ET_EXEC, 1}, /* where it lies itself, nearly */
+		{0x208000, ET_EXEC, 0}, /* and where its modules lie, too */
 		{0x100000, ET_EXEC, 1},
 		{0x1000000, ET_EXEC, 1},
 		{UINT64_C(0x4000000000), ET_EXEC, 0},
@@ -414,6 +422,23 @@ static void memory_from_little_to_much(void **state)
 	assert_in_range(booted, 50, 200);
 }
 
+/* What the plan asks for suffices wherever a linker puts the program headers, and however many there are. */
+static void program_headers_far_inside_the_image(void **state)
+{
+	(void)state;
+	for (exact = 0; exact < 2; exact++)
+		for (uint32_t i = 0; i < 2; i++) {
+			program_headers_at = 8 * ONE_MIB + 8;
+			set_up(i ? 0x400000 : LINKED, ET_EXEC, 4096);
+			a_plain_pc(128 * ONE_MIB);
+			((Elf64_Ehdr *)at(f.machine.kernel))->e_phnum = 20000; /* all but two are PT_NULL */
+			assert_true(run());
+			check_boot();
+		}
+	program_headers_at = sizeof(Elf64_Ehdr);
+	exact = 0;
+}
+
 static void huge_machines(void **state)
 {
 	(void)state;
@@ -434,6 +459,35 @@ static void huge_machines(void **state)
 			check_boot();
 		else
 			assert_memory_equal(f.machine.error, "TB24", 4);
+	}
+}
+
+/* With pages of 2 MiB it takes as many tables as the direct map. */
+static void the_identity_map_is_counted(void **state)
+{
+	(void)state;
+	exact = 1;
+	set_up(0x200000, ET_EXEC, 16);
+	processor.huge_pages = 0;
+	a_plain_pc(512 * ONE_MIB);
+	add_row(FOUR_GIB, UINT64_C(1) << 40, TWINBOOT_MEMORY_USABLE);
+	assert_true(run());
+	check_boot();
+	exact = 0;
+}
+
+/* A framebuffer that begins in page 0: no machine has one, but firmware says much. */
+static void page_0_is_not_mapped_for_a_framebuffer(void **state)
+{
+	(void)state;
+	for (uint64_t size = 0x100; size <= 0x10000; size *= 16) {
+		set_up(0x200000, ET_EXEC, 16);
+		a_plain_pc(128 * ONE_MIB);
+		f.machine.framebuffer.base = 0x800;
+		f.machine.framebuffer.size = size;
+		assert_true(run());
+		assert_true(f.boot.flags & TWINBOOT_IDENTITY_MAPPED);
+		check_boot();
 	}
 }
 
@@ -515,7 +569,10 @@ int main(void)
 		cmocka_unit_test(needs_that_cannot_be_met),
 		cmocka_unit_test(nothing_usable_below_4_gib),
 		cmocka_unit_test(memory_from_little_to_much),
+		cmocka_unit_test(program_headers_far_inside_the_image),
 		cmocka_unit_test(huge_machines),
+		cmocka_unit_test(the_identity_map_is_counted),
+		cmocka_unit_test(page_0_is_not_mapped_for_a_framebuffer),
 		cmocka_unit_test(many_processors),
 		cmocka_unit_test(hostile_machines),
 	};
