@@ -80,6 +80,8 @@
 	"TB31: this processor has no SSE2, which every x86-64 processor has; in a virtual machine, " \
 	"choose another CPU model"
 #define ERROR_MEMORY_ROWS "TB29: the firmware's memory map has %u entries, more than this loader has room for"
+#define ERROR_CONFIDENTIAL \
+	"TB32: this is a confidential virtual machine (%s), which this loader does not support; start it without memory encryption"
 
 /* efi/: UEFI */
 #define ERROR_EFI_MEMORY \

@@ -10,6 +10,7 @@
 #define MSR_APIC_BASE 0x1b
 #define MSR_PAT       0x277
 #define MSR_EFER      0xc0000080
+#define MSR_SEV       0xc0010131 /* AMD APM 2, 15.34.10: SEV_STATUS */
 
 #define EFER_LME (1u << 8)
 #define EFER_LMA (1u << 10)

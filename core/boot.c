@@ -87,6 +87,8 @@ static int plan(struct boot *boot, struct machine *machine)
 	cpu_identify(&boot->cpu);
 	if (!boot->cpu.sse)
 		return fail(machine, ERROR_NO_SSE);
+	if (cpu_confidential() != NULL)
+		return fail(machine, ERROR_CONFIDENTIAL, cpu_confidential());
 	if (boot->cpu.nx)
 		boot->flags |= TWINBOOT_NX;
 	if (boot->cpu.level5 && needs->flags & (TWINBOOT_WANT_LEVEL5_PAGING | TWINBOOT_NEED_LEVEL5_PAGING)) {

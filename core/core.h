@@ -103,6 +103,7 @@ struct cpu {
 	uint32_t nx, pat, mtrr, apic, sse, huge_pages, level5;
 };
 void cpu_identify(struct cpu *cpu);
+const char *cpu_confidential(void); /* "AMD SEV" or "Intel TDX" in a guest of that kind, else NULL */
 int cpu_tsc_hz(const struct machine *machine, uint64_t *hz); /* returns enum twinboot_tsc_source */
 uint32_t cpu_entropy(uint8_t bytes[32], uint32_t sources);   /* mixes in; returns the sources, ORed */
 void cpu_quiet_interrupts(void);

@@ -15,8 +15,13 @@
 #define LEAF1_EDX_SSE2      (7u << 24) /* FXSAVE, SSE, SSE2: all three */
 #define LEAF7_EBX_RDSEED    (1u << 18)
 #define LEAF7_ECX_LA57      (1u << 16)
+#define LEAF21_EBX_TDX      0x65746e49u /* "Inte", with EDX and ECX "IntelTDX    " (Intel TDX Module) */
+#define LEAF21_EDX_TDX      0x5844546cu
+#define LEAF21_ECX_TDX      0x20202020u
 #define EXTENDED1_EDX_NX    (1u << 20)
 #define EXTENDED1_EDX_1GIB  (1u << 26)
+#define EXTENDED1F_EAX_SEV  (1u << 1) /* SEV, and with it the register SEV_STATUS */
+#define SEV_STATUS_ENABLED  (1u << 0)
 #define HYPERVISOR_LEAF     0x40000000u
 #define HYPERVISOR_LEAF_TSC 0x40000010u /* EAX: TSC kHz (VMware's interface, KVM gives it too) */
 
@@ -51,6 +56,19 @@ void cpu_identify(struct cpu *cpu)
 	cpu->level5 = (seven.ecx & LEAF7_ECX_LA57) != 0;
 	cpu->nx = (extended.edx & EXTENDED1_EDX_NX) != 0;
 	cpu->huge_pages = (extended.edx & EXTENDED1_EDX_1GIB) != 0;
+}
+
+/* In either, page table entries need a bit that says whether a page is encrypted, and CPUID, port I/O and MMIO
+   raise exceptions that the guest must handle. The firmware does; from its exit on this loader would die without
+   a word. */
+const char *cpu_confidential(void)
+{
+	struct cpuid tdx = basic_leaf(0x21);
+	if (tdx.ebx == LEAF21_EBX_TDX && tdx.edx == LEAF21_EDX_TDX && tdx.ecx == LEAF21_ECX_TDX)
+		return "Intel TDX";
+	/* CPUID says what the processor can do, also to the host; the register says where this is. */
+	int has_register = (extended_leaf(0x8000001fu).eax & EXTENDED1F_EAX_SEV) != 0;
+	return has_register && (rdmsr(MSR_SEV) & SEV_STATUS_ENABLED) ? "AMD SEV" : NULL;
 }
 
 /* The 64-bit forms only: narrower RDRAND and RDSEED are doubtful on unpatched Zen 5. */

@@ -166,7 +166,15 @@ GROW = (
 )
 LOUD = Edit("common/log.c", "if (LOG && machine->serial)", "if (machine->serial)")
 
+# No emulator here plays a confidential guest: its CPUID is put in.
+TDX_GUEST = Edit(
+    "core/cpu.c",
+    "struct cpuid tdx = basic_leaf(0x21);",
+    "struct cpuid tdx = {0, 0x65746e49, 0x20202020, 0x5844546c};",
+)
+
 RUDE = {
+    "confidential": Rude((TDX_GUEST,), "TB32: .*Intel TDX"),
     # The MADT names a processor that is not there.
     "cpu-never-answers": Rude(
         (
@@ -280,6 +288,7 @@ RUDE = {
     ),
 }
 MORE_RUDE = {
+    "confidential-uefi": Rude((TDX_GUEST,), "TB32: .*Intel TDX", UEFI),
     "no-memory": Rude(
         (
             Edit(

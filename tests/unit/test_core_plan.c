@@ -26,6 +26,12 @@
 
 static struct cpu processor;
 static uint32_t processors;
+static const char *confidential;
+
+const char *cpu_confidential(void)
+{
+	return confidential;
+}
 
 void cpu_identify(struct cpu *cpu)
 {
@@ -167,7 +173,7 @@ static int run(void)
 {
 	f.machine.error[0] = 0;
 	if (!plan(&f.boot, &f.machine)) {
-		assert_memory_equal(f.machine.error, "TB2", 3);
+		assert_memory_equal(f.machine.error, "TB", 2);
 		return 0;
 	}
 	if (exact) {
@@ -384,6 +390,11 @@ static void needs_that_cannot_be_met(void **state)
 	assert_false(run());
 	assert_memory_equal(f.machine.error, "TB28", 4);
 	needs()->contract = 1;
+	confidential = "AMD SEV";
+	assert_false(run());
+	assert_memory_equal(f.machine.error, "TB32", 4);
+	assert_non_null(strstr(f.machine.error, "(AMD SEV)"));
+	confidential = NULL;
 	f.machine.region_capacity = f.machine.region_count + MACHINE_EXTRA_REGIONS - 1;
 	assert_false(run());
 	assert_memory_equal(f.machine.error, "TB29", 4);
