@@ -167,6 +167,17 @@ uint64_t cpus_parked(const struct boot *boot)
 	return parked;
 }
 
+/* Who arrives from here on finds that it was given up, and stops for good. */
+static void give_up_silent(struct boot *boot)
+{
+	for (uint32_t i = 1; i < boot->cpu_count; i++) {
+		uint32_t silent = 0;
+		if (__atomic_compare_exchange_n(&boot->cpus[i].state, &silent, TWINBOOT_CPU_ABSENT, 0,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			boot->cpus[i].stack_top = 0;
+	}
+}
+
 void cpus_start(struct boot *boot, uint64_t tsc_hz)
 {
 	if (boot->cpu_count == 0)
@@ -185,11 +196,5 @@ void cpus_start(struct boot *boot, uint64_t tsc_hz)
 			}
 		}
 	}
-	/* Who arrives from here on finds that it was given up, and stops for good. */
-	for (uint32_t i = 1; i < boot->cpu_count; i++) {
-		uint32_t silent = 0;
-		if (__atomic_compare_exchange_n(&boot->cpus[i].state, &silent, TWINBOOT_CPU_ABSENT, 0,
-						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			boot->cpus[i].stack_top = 0;
-	}
+	give_up_silent(boot);
 }

@@ -70,6 +70,9 @@ settle:
 	lretq
 settled:
 	fninit
+	push	$KERNEL_MXCSR
+	ldmxcsr	(%rsp)
+	add	$8, %rsp
 leave:
 	push	%r11 /* RET takes the target from here, and leaves RSP at the null return address */
 	mov	%r12, %rdi

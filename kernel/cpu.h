@@ -14,9 +14,10 @@
 #define CR0_CD (UINT64_C(1) << 30)
 #define CR0_PG (UINT64_C(1) << 31)
 /* docs/contract.md, "Registers at entry" */
-#define CR0_AT_ENTRY 0x80010033
-#define CR4_AT_ENTRY 0x620
-#define PAT_AT_ENTRY 0x0007010500070406
+#define CR0_AT_ENTRY   0x80010033
+#define CR4_AT_ENTRY   0x620
+#define PAT_AT_ENTRY   0x0007010500070406
+#define MXCSR_AT_ENTRY 0x1f80
 
 #define CR4_PAE  (UINT64_C(1) << 5)
 #define CR4_LA57 (UINT64_C(1) << 12)

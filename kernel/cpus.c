@@ -60,6 +60,7 @@ static const char *difference(const struct registers *a, const struct registers 
 		{"idt_limit", a->idt_limit, b->idt_limit},
 		{"x87", a->x87_control | a->x87_status << 16, b->x87_control | b->x87_status << 16},
 		{"x87 tags", a->x87_tags, b->x87_tags},
+		{"mxcsr", a->mxcsr, b->mxcsr},
 		{"apic_base", a->apic_base & ~APIC_BASE_BOOT_CPU, b->apic_base & ~APIC_BASE_BOOT_CPU},
 	};
 

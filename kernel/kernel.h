@@ -79,6 +79,7 @@ struct registers {
 	uint64_t return_address;
 	uint64_t cr0, cr3, cr4, efer, pat, apic_base, mtrrs, fs_base, gs_base;
 	uint32_t cs, ss, ds, es, fs, gs, ldt, apic_id;
+	uint32_t mxcsr;
 	uint16_t gdt_limit, idt_limit, x87_control, x87_status, x87_tags;
 };
 /* The state at entry, but for idt_limit where faults_install() came first. */

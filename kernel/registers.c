@@ -58,6 +58,7 @@ struct registers registers_read(uint64_t rsp, uint64_t rflags, uint64_t others)
 	__asm__ volatile("sgdt %0" : "=m"(gdtr));
 	__asm__ volatile("sidt %0" : "=m"(idtr));
 	__asm__ volatile("fnstenv %0" : "=m"(x87));
+	__asm__ volatile("stmxcsr %0" : "=m"(r.mxcsr));
 	r.gdt_limit = gdtr.limit;
 	r.idt_limit = idtr.limit;
 	r.x87_control = x87.control;
@@ -163,6 +164,8 @@ void check_registers(const struct registers *r)
 	check("other_registers_are_0", r->others == 0, "ORed 0x%lx", r->others);
 	check("x87_as_after_fninit", r->x87_control == 0x37f && r->x87_status == 0 && r->x87_tags == 0xffff,
 	      "control 0x%x, status 0x%x, tags 0x%x", r->x87_control, r->x87_status, r->x87_tags);
+
+	check("mxcsr_as_agreed", r->mxcsr == MXCSR_AT_ENTRY, "0x%x", r->mxcsr);
 
 	fact("rsp", "0x%lx", r->rsp);
 	fact("stack_top", "0x%lx", handoff->stack_top);

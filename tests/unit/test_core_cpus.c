@@ -16,6 +16,8 @@ static void write_register(uint32_t msr, uint64_t value);
 #undef rdmsr
 #undef wrmsr
 
+#include <signal.h>
+
 #include <cmocka.h>
 
 static uint64_t apic_base_register;
@@ -369,6 +371,39 @@ static void all_there_means_no_wait(void **state)
 		has_ended_as(i, TWINBOOT_CPU_PARKED, 1);
 }
 
+/* The list's page is not writable: a store to a state first arrives here, and meanwhile the CPU has parked. An
+   exchange that compares is begun anew and sees it; a store would overwrite what it says. */
+static struct twinboot_cpu *watched;
+static uint32_t stores_seen;
+
+static void cpu_arrives(int signal, siginfo_t *info, void *context)
+{
+	(void)signal, (void)context;
+	if ((uint8_t *)info->si_addr < (uint8_t *)watched ||
+	    (uint8_t *)info->si_addr >= (uint8_t *)(watched + 2))
+		abort();
+	mprotect(watched, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	watched[1].state = TWINBOOT_CPU_PARKED;
+	stores_seen++;
+}
+
+static void who_parks_at_the_last_moment_is_not_given_up(void **state)
+{
+	(void)state;
+	const struct sigaction action = {.sa_sigaction = cpu_arrives, .sa_flags = SA_SIGINFO};
+	x2apic(0x10000);
+	watched = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	watched[0].state = TWINBOOT_CPU_BOOT;
+	watched[1].stack_top = 0x2000;
+	boot = (struct boot){.cpus = watched, .cpu_count = 2, .low_page = ONE_MIB};
+	mprotect(watched, PAGE_SIZE, PROT_READ);
+	sigaction(SIGSEGV, &action, NULL);
+	give_up_silent(&boot);
+	assert_int_equal(stores_seen, 1);
+	assert_int_equal(watched[1].state, TWINBOOT_CPU_PARKED);
+	assert_int_equal(watched[1].stack_top, 0x2000);
+}
+
 static void without_a_low_page_nobody_is_called(void **state)
 {
 	(void)state;
@@ -430,6 +465,7 @@ int main(void)
 		cmocka_unit_test(each_gets_as_many_calls_as_it_needs),
 		cmocka_unit_test(the_wait_has_an_end),
 		cmocka_unit_test(all_there_means_no_wait),
+		cmocka_unit_test(who_parks_at_the_last_moment_is_not_given_up),
 		cmocka_unit_test(without_a_low_page_nobody_is_called),
 		cmocka_unit_test(an_xapic_cannot_reach_ids_above_254),
 		cmocka_unit_test(an_apic_that_never_sends_is_given_up),
