@@ -100,6 +100,8 @@ LEGACY_OBJECTS := $(call objects,i686,$(DOOR_DISK) $(LEGACY_SOURCES))
 PXE_OBJECTS    := $(call objects,i686,$(DOOR_PXE) $(LEGACY_SOURCES))
 EFI_OBJECTS    := $(call objects,efi,$(wildcard efi/*.c) $(SHARED))
 KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/*.c) $(wildcard kernel/*.S))
+ADAPTER_SHARED := $(call objects,x86_64,$(wildcard adapters/*.c) common/text.c core/string.c)
+LINUX_OBJECTS  := $(ADAPTER_SHARED) $(call objects,x86_64,$(wildcard adapters/linux/*.c) $(wildcard adapters/linux/*.S) formats/bzimage.c)
 EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) formats/crc32c.c)
 
 $(OUT)/x86_64/%.o: % Makefile | $(DEPS_BUILD)
@@ -126,7 +128,7 @@ $(OUT)/host/%.o: % Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<)$(CC) $(HOST_FLAGS) -MMD -MP -c -o $@ $<
 
--include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+-include $(shell find $(OUT) -path $(OUT)/debian -prune -o -name '*.d' -print 2>/dev/null)
 
 # Printable ASCII of GNU Unifont: glyphs 32 to 126 of a PSF1 file, 4 bytes of header, 16 bytes a glyph.
 FONT := /usr/share/consolefonts/Unifont-APL8x16.psf.gz
@@ -189,11 +191,19 @@ $(OUT)/hello.elf: kernel/example/hello.c include/twinboot.h | $(DEPS_BUILD)
 	$(call say,CC,$@)$(CC) -std=gnu11 -O2 $(WARN) -ffreestanding -fpie -static-pie -nostdlib -mno-red-zone -mgeneral-regs-only \
 		-fno-stack-protector -I include -Wl,-e,kernel_main -o $@ $<
 
+# ---- Adapters: kernels that start foreign ones -----------------------------------------------------------------------
+
+ADAPTER_LINK = $(LD) -m elf_x86_64 -nostdlib -static -pie --no-dynamic-linker -z text -z max-page-size=4096 -z noexecstack \
+	--build-id=none -e kernel_main -o $@ $(filter %.o,$^)
+$(OUT)/adapters/linux.elf: $(LINUX_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(ADAPTER_LINK)
+
 # ---- The payload: check, strip, pad, wrap, archive -----------------------------------------------------------------
 
 # A kernel or module that is not there is embed's to report: it says what to do. A name that make cannot hold is looked
 # at every time.
-BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf $(NEEDY_KERNELS)
+BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf $(NEEDY_KERNELS) $(OUT)/adapters/linux.elf
 WATCHED_KERNEL := $(if $(call special_in,$(KERNEL)),EVERY_TIME,$(KERNEL))
 $(filter-out $(BUILT_KERNELS),$(WATCHED_KERNEL)): ;
 
@@ -331,7 +341,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.
 TIME ?= 60
 
 .SECONDEXPANSION:
-HOST_HEADERS := $(wildcard include/*.h formats/*.h common/*.h core/*.h embed/*.h tests/unit/*.h)
+HOST_HEADERS := $(wildcard adapters/*.h adapters/*/*.h include/*.h formats/*.h common/*.h core/*.h embed/*.h tests/unit/*.h)
 $(OUT)/unit/%: tests/unit/%.c $$(call links,tests/unit/$$*.c) $$(call includes,tests/unit/$$*.c) $(HOST_HEADERS) | $(DEPS_TEST)
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<)$(CC) $(HOST_FLAGS) $(SANITIZE) -I include -o $@ $< $(call links,$<) -lcmocka
@@ -348,13 +358,13 @@ test-all: unit lint $(IMAGE) ## the same with the whole boot matrix
 unit: $(UNIT_TESTS) ## the unit tests alone
 	@for test in $(UNIT_TESTS); do CMOCKA_MESSAGE_OUTPUT=stdout $$test >$$test.log 2>&1 || { cat $$test.log; exit 1; }; \
 		tail -1 $$test.log | sed "s|^|$$test: |"; done
-C_FILES := $(wildcard formats/*.[ch] common/*.[ch] core/*.[ch] legacy/*.[ch] efi/*.[ch] embed/*.[ch] kernel/*.[ch] kernel/example/*.c images/*.[ch] \
+C_FILES := $(wildcard adapters/*.[ch] adapters/*/*.[ch] formats/*.[ch] common/*.[ch] core/*.[ch] legacy/*.[ch] efi/*.[ch] embed/*.[ch] kernel/*.[ch] kernel/example/*.c images/*.[ch] \
 	include/*.h bench/*.c bench/floor/*.c efi/ia32/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/kernels/*.[ch])
 lint: | $(DEPS_TEST) ## clang-format and cppcheck
 	@if clang-format --version | grep -q 'version 14\.'; then clang-format --dry-run -Werror $(C_FILES); \
 		else echo 'clang-format: not version 14, with which this tree is formatted: skipped'; fi
 	@cppcheck -q --error-exitcode=1 --inline-suppr --enable=warning,portability --suppressions-list=.cppcheck -I . -I include \
-		-U__ASSEMBLER__ bench formats common core efi embed images legacy kernel
+		-U__ASSEMBLER__ adapters bench formats common core efi embed images legacy kernel
 .PHONY: format
 format: | $(DEPS_TEST) ## let clang-format 14 have its way
 	clang-format -i $(C_FILES)

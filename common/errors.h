@@ -99,4 +99,13 @@
 	"TB44: this machine's UEFI is 32-bit, and twinboot needs a 64-bit one; boot the same image " \
 	"through legacy BIOS (CSM), if the set-up offers it"
 
+/* adapters/: kernels that start foreign ones */
+#define ERROR_NO_LINUX \
+	"TB60: there is no Linux kernel beside the adapter that should start it; build the image again"
+#define ERROR_LINUX_FORMAT \
+	"TB61: %s is no Linux kernel that can be entered in 64-bit mode (%u); put one of protocol 2.12 or later " \
+	"with XLF_KERNEL_64 into the image"
+#define ERROR_LINUX_MEMORY \
+	"TB62: not enough memory: Linux needs %u KiB in one piece from address %x on; give the machine more memory"
+
 #endif

@@ -109,7 +109,16 @@ def kernel(base: int, tags: dict[int, int] | None = None) -> bytes:
     return (image.ljust(0x310, b"\0") + dynamic).ljust(0x400, b"\0")
 
 
+def bzimage() -> bytes:
+    """One setup sector, 1 KiB of code, protocol 2.15, relocatable, with a name."""
+    head = struct.pack("<BHIHHHHBBIHIHH", 1, 1, 64, 0, 0, 0, 0xAA55, 0xEB, 0x6A, 0x53726448, 0x20F, 0, 0x1000, 0x80)
+    head += struct.pack("<BBHIIIIHBBIIIBBHI", 0, 1, 0, 1 << 20, 0, 0, 0, 0, 0, 0, 0, 0x7FFFFFFF, 2 << 20, 1, 21, 0x7F, 2047)
+    head += struct.pack("<IQIIQQIII", 0, 0, 0x100, 0x200, 0, 16 << 20, 8 << 20, 0, 0)
+    return ((bytes(0x1F1) + head).ljust(0x280, b"\0") + b"6.12.0 of nobody").ljust(2048, b"\0")
+
+
 CORPUS = {
+    "bzimage/kernel": bzimage(),
     "embed/higher_half": kernel(0xFFFFFFFF80000000),
     "embed/low": kernel(0x200000),
     "embed/rela": kernel(0, {7: 0x200, 8: 48, 9: 24, 0x6FFFFFF9: 2, 0x6FFFFFFB: 0x08000000, 0: 0}),

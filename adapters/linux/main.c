@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The Linux adapter: a kernel of twinboot's contract that starts a bzImage at its 64-bit entry, on BIOS and UEFI
+ * alike. UEFI's boot services are gone by then, as they are after kexec; what Linux' own EFI stub does with them,
+ * twinboot's front doors have done. docs/linux.md has the whole story.
+ */
+#include "adapters/fail.h"
+#include "adapters/linux/params.h"
+#include "adapters/linux/tables.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* The other CPUs are Linux' to start. */
+TWINBOOT_NEEDS(TWINBOOT_LEAVE_CPUS, 0, 0, 0, 0)
+
+#define FOUR_GIB UINT64_C(0x100000000)
+
+/* enter.S */
+extern const uint64_t linux_gdt[];
+_Noreturn void linux_enter(uint64_t cr3, uint64_t gdt, uint64_t entry, uint64_t boot_params);
+
+/* Zeroed by the loader, and in nobody's way: the place of the kernel is chosen apart from this adapter's. */
+static struct linux_params params __attribute__((aligned(4096)));
+static struct tables tables;
+
+/* Where something of this adapter lies. */
+static uint64_t own_physical(const struct twinboot_handoff *handoff, const void *object)
+{
+	return (uintptr_t)object - handoff->kernel_virt + handoff->kernel_phys;
+}
+
+static const struct twinboot_module *find_kernel(const struct twinboot_handoff *handoff,
+						 struct bzimage *kernel)
+{
+	const struct twinboot_module *file = handoff->modules;
+	if (handoff->module_count == 0)
+		adapter_fail(ERROR_NO_LINUX);
+	enum bzimage_verdict verdict = bzimage_read(kernel, file->data, file->size);
+	if (verdict != BZIMAGE_FITS)
+		adapter_fail(ERROR_LINUX_FORMAT, file->name, (uint64_t)verdict);
+	return file;
+}
+
+/* All of the initrds, where they lie: each begins at a page, and Linux skips the zeros up to there. */
+static struct range find_initrds(const struct twinboot_handoff *handoff)
+{
+	if (handoff->module_count < 2)
+		return (struct range){0, 0};
+	const struct twinboot_module *first = &handoff->modules[1];
+	const struct twinboot_module *last = &handoff->modules[handoff->module_count - 1];
+	return (struct range){first->data_phys, last->data_phys + last->size - first->data_phys};
+}
+
+/* The first free range that is large enough, at the kernel's alignment and not below where it wants to run: further
+   down it would move itself up, over whatever lies there. */
+static uint64_t find_place(const struct twinboot_handoff *handoff, const struct bzimage *kernel)
+{
+	uint64_t lowest = kernel->header.pref_address;
+	for (uint32_t i = 0; i < handoff->memory_map_count; i++) {
+		const struct twinboot_region *row = &handoff->memory_map[i];
+		uint64_t base = row->base_phys < lowest ? lowest : row->base_phys;
+		uint64_t end = row->base_phys + row->length;
+		base = (base + kernel->alignment - 1) & ~(kernel->alignment - 1);
+		if (row->type == TWINBOOT_MEMORY_USABLE && base < end && end - base >= kernel->memory)
+			return base;
+	}
+	adapter_fail(ERROR_LINUX_MEMORY, kernel->memory / 1024, lowest);
+}
+
+static struct range find_command_line(const struct twinboot_handoff *handoff)
+{
+	const char *text = handoff->command_line;
+	uint64_t size = 1;
+	while (text[size - 1] != 0)
+		size++;
+	return (struct range){(uintptr_t)text - handoff->direct_map_base, size};
+}
+
+/* Linux runs on these until it has made its own: memory one to one, and this adapter where it runs, for the step
+   from one address space into the other. Page 0 is there, too: on a BIOS the way to five levels reads it. */
+static uint64_t make_tables(const struct twinboot_handoff *handoff, const struct linux_layout *layout,
+			    uint64_t memory)
+{
+	tables.physical = own_physical(handoff, &tables);
+	tables.used = 1;
+	tables_map_one_to_one(&tables, 0, FOUR_GIB);
+	tables_map_one_to_one(&tables, layout->kernel, memory);
+	tables_map_one_to_one(&tables, layout->command_line.base, layout->command_line.size);
+	tables_map_one_to_one(&tables, handoff->kernel_phys, handoff->kernel_size);
+	tables_map(&tables, handoff->kernel_virt, handoff->kernel_phys, handoff->kernel_size);
+	return tables.physical;
+}
+
+static void copy_kernel(const struct twinboot_handoff *handoff, const struct twinboot_module *file,
+			const struct bzimage *kernel, uint64_t to)
+{
+	memmove((void *)(handoff->direct_map_base + to), (const uint8_t *)file->data + kernel->code_offset,
+		kernel->code_size);
+}
+
+_Noreturn void kernel_main(struct twinboot_handoff *handoff)
+{
+	struct bzimage kernel;
+	const struct twinboot_module *file = find_kernel(handoff, &kernel);
+	const struct linux_layout layout = {
+		.params = own_physical(handoff, &params),
+		.kernel = find_place(handoff, &kernel),
+		.initrd = find_initrds(handoff),
+		.command_line = find_command_line(handoff),
+	};
+	params_fill(&params, handoff, &kernel, &layout);
+	uint64_t cr3 = make_tables(handoff, &layout, kernel.memory);
+	copy_kernel(handoff, file, &kernel, layout.kernel);
+	linux_enter(cr3, own_physical(handoff, linux_gdt), layout.kernel + BZIMAGE_ENTRY_64, layout.params);
+}
