@@ -307,8 +307,9 @@ inspect: $(OUT)/inspect $(if $(filter command line,$(origin IMAGE)),,$(IMAGE)) #
 
 # ---- Running -------------------------------------------------------------------------------------------------------
 
-QEMU := $(PYTHON) tests/qemu.py
-RUN := $(QEMU) run --image $(IMAGE) --timeout $(RUN_TIMEOUT) --memory $(RUN_MEMORY)
+RUNNER := $(PYTHON) runner
+STARTED := $(if $(filter-out 0,$(COLD)),,--started $(OUT)/started)
+RUN := $(RUNNER) run --image $(IMAGE) --timeout $(RUN_TIMEOUT) --memory $(RUN_MEMORY) $(STARTED)
 
 .PHONY: screens
 screens: $(IMAGE) ## capture both screens into docs/, as the README shows them
@@ -324,9 +325,9 @@ run-bios: $(IMAGE) ## boot it through BIOS only
 run-uefi: $(IMAGE) ## boot it through UEFI only
 	@$(RUN) --uefi
 debug-bios: $(IMAGE) ## QEMU stopped before the BIOS' first instruction; prints the gdb command
-	@$(QEMU) debug --firmware bios --image $(IMAGE) --kernel '$(call quoted,$(KERNEL))' --loader $(OUT)/legacy.elf
+	@$(RUNNER) debug --firmware bios --image $(IMAGE) --kernel '$(call quoted,$(KERNEL))' --loader $(OUT)/legacy.elf
 debug-uefi: $(IMAGE) ## the same for UEFI
-	@$(QEMU) debug --firmware uefi --image $(IMAGE) --kernel '$(call quoted,$(KERNEL))' --loader $(OUT)/efi.so
+	@$(RUNNER) debug --firmware uefi --image $(IMAGE) --kernel '$(call quoted,$(KERNEL))' --loader $(OUT)/efi.so
 
 include bench/bench.mk
 
@@ -380,4 +381,4 @@ clean: ## remove everything that was built
 help: ## this list
 	@echo 'make [target] [KERNEL=kernel.elf] [CMDLINE="..."] [MODULES="path[:name[:arguments]] ..."] [OUT=build]'
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
-	@echo 'RUN_TIMEOUT=10 seconds, RUN_MEMORY=512M, V=1 shows commands, LOG=1 prints the loader log; MAX_IMAGE_MIB=1024 limits the kernel in memory'
+	@echo 'RUN_TIMEOUT=10 seconds, RUN_MEMORY=512M, COLD=1 starts the firmware anew, V=1 shows commands, LOG=1 prints the loader log; MAX_IMAGE_MIB=1024 limits the kernel in memory'

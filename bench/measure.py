@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Counts what a boot costs. Images come from bench.mk, QEMU's command line from tests/qemu.py."""
+"""Counts what a boot costs. Images come from bench.mk, QEMU's command line from runner/qemu.py."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from typing import Iterable, Sequence
 
 sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "runner"))
 
 import qemu  # noqa: E402
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "runner"), str(ROOT / "tests")]
 
-from formats import SHT_NOBITS, Elf, Pe  # noqa: E402
+from elf import SHT_NOBITS, Elf  # noqa: E402
+from formats import Pe  # noqa: E402
 
 BIOS_LIMIT = 32 * 1024  # boot sector, load table, loader, core
 EFI_LIMIT = 64 * 1024  # BOOTX64.EFI beside the payload

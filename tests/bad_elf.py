@@ -5,7 +5,8 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import Callable, NamedTuple, Optional
 
-from formats import ET_DYN, ET_EXEC, PAGE, PF_R, PF_W, PF_X, PT_LOAD, round_up
+from elf import ET_DYN, ET_EXEC, PAGE, PF_R, PF_W, PF_X, PT_LOAD
+from formats import round_up
 
 EM_386, EM_X86_64, EM_AARCH64 = 3, 62, 183
 PT_DYNAMIC, PT_INTERP, PT_NOTE = 2, 3, 4

@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Iterator, Optional
 
 sys.dont_write_bytecode = True
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "runner"))
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # what tests run is not part of the make that runs them
     os.environ.pop(name, None)
 
 import pytest  # noqa: E402
 
+import qemu  # noqa: E402
 from faults.workshop import Workshop  # noqa: E402
 from lab import FIRMWARES, Build, Lab  # noqa: E402
 from probes import MissingTool  # noqa: E402
 from qemu import Result  # noqa: E402
+from started import Store  # noqa: E402
 
 _lab: Optional[Lab] = None  # from the end of the collection on
 
@@ -26,6 +30,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     global _lab
     if session.config.option.collectonly:
         return
+    # Kept for the next run: COLD=1 does without, as it does for make run.
+    if os.environ.get("COLD", "0") in ("", "0"):
+        qemu.STORE = Store(ROOT / "build/started")
     _lab = Lab()
     session.config.add_cleanup(_lab.close)
     for item in session.items:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from formats import PF_W, Elf
+from elf import PF_W, Elf
 from lab import FIRMWARES, Build
 from qemu import Result
 from transcript import compare, parse, read_may_differ, values

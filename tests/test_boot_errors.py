@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from formats import Elf
+from elf import Elf
 from lab import Build, Lab
 from qemu import Machine, Result, boot
 

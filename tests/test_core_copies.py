@@ -3,7 +3,7 @@
 
 import pytest
 
-from formats import Elf
+from elf import Elf
 from lab import Build
 
 # Sizes in bytes of what each relocation changes (System V ABI, AMD64 supplement, table 4.9).

@@ -3,7 +3,8 @@
 
 import pytest
 
-from formats import PAGE, PE_DIRECTORY_BASE_RELOCATION, PE_EXECUTE, PE_NX_COMPAT, PE_WRITE, Pe, round_up
+from elf import PAGE
+from formats import PE_DIRECTORY_BASE_RELOCATION, PE_EXECUTE, PE_NX_COMPAT, PE_WRITE, Pe, round_up
 from lab import Build
 
 EFI_APPLICATION = 10  # IMAGE_SUBSYSTEM_EFI_APPLICATION

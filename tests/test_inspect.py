@@ -12,7 +12,8 @@ from typing import Callable
 
 import pytest
 
-from formats import Elf, mbr_partitions
+from elf import Elf
+from formats import mbr_partitions
 from lab import WITH_MODULES, Build, Lab, make
 
 SECTOR = 512

@@ -4,7 +4,8 @@
 import hashlib
 import subprocess
 
-from formats import PAGE, Elf, Pe, ar_members
+from elf import PAGE, Elf
+from formats import Pe, ar_members
 from lab import Build
 
 

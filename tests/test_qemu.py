@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The harness itself: every way in which a boot can end is seen as what it is.
-
-Boot sectors written by hand, so that nothing here depends on the loaders.
-"""
+"""The runner itself: every way in which a boot can end is seen as what it is."""
 
 import subprocess
 import sys
@@ -10,28 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from lab import ROOT
 from picture import read_png, read_ppm, write_png
 from qemu import Machine, boot, clean
-
-HALT = bytes.fromhex("f4 eb fd")  # hlt; jmp back
-EXIT_SUCCESS = bytes.fromhex("ba f4 00 b0 10 ee") + HALT  # out 0xf4, 0x10
-EXIT_FAILURE = bytes.fromhex("ba f4 00 b0 11 ee") + HALT
-TRIPLE_FAULT = bytes.fromhex("0f 01 1e f0 7d cc") + HALT  # lidt of zeros at 7df0h; int3
-POWER_OFF = bytes.fromhex("ba 04 06 b8 00 20 ef") + HALT  # ACPI's S5 through q35's PM1a control
-
-TEXT = "\x1b[2J\x1b[01;01Hkey=value\r\ntwinboot-kernel=end result=ok\n"
-
+from sectors import EXIT_FAILURE, EXIT_SUCCESS, HALT, POWER_OFF, TRIPLE_FAULT, disk
 
 @pytest.fixture
 def sector(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """A disk whose boot sector writes TEXT to COM1 and then runs the code of the parameter."""
-    code: bytes = request.param
-    # xor ax, ax; mov ds, ax; cld; mov dx, 3f8h; mov si, text; next: lodsb; out dx, al; test al, al; jnz next
-    start, loop = bytes.fromhex("31c0 8ed8 fc ba f803 be"), bytes.fromhex("ac ee 84c0 75fa")
-    text = 0x7C00 + len(start) + 2 + len(loop) + len(code)
-    program = start + text.to_bytes(2, "little") + loop + code + TEXT.encode() + b"\0"
+    """A disk whose boot sector writes sectors.TEXT to COM1 and then runs the code of the parameter."""
     path = tmp_path / "sector.img"
-    path.write_bytes(program.ljust(510, b"\0") + b"\x55\xaa" + bytes(1 << 20))
+    path.write_bytes(disk(request.param))
     return path
 
 
@@ -94,7 +79,7 @@ def test_qemu_that_cannot_start(sector: Path) -> None:
 
 
 def run_program(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(Path(__file__).with_name("qemu.py")), "run", *arguments]
+    command = [sys.executable, str(ROOT / "runner"), "run", *arguments]
     return subprocess.run(command, capture_output=True, text=True)
 
 

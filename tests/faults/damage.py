@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Callable
 
-from formats import PAGE, Pe
+from elf import PAGE
+from formats import Pe
 
 SECTOR = 512
 # formats/load_table.h

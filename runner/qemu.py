@@ -1,31 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Boots an image in QEMU and says how that ended. The one place that knows QEMU's command line.
 
-As a module: boot(). As a program: `qemu.py run` (make run) and `qemu.py debug` (make debug-bios, debug-uefi).
-
 Always TCG: /dev/kvm can exist and still not run a guest, and TCG is the same on every machine.
 """
 
-import argparse
 import os
 import re
 import selectors
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Callable, Iterator, Optional, Sequence
 
-sys.dont_write_bytecode = True  # `make run` leaves nothing beside the sources
-
-from formats import ET_DYN, PAGE, Elf  # noqa: E402
-from picture import read_ppm, write_png  # noqa: E402
-from qmp import Qmp  # noqa: E402
+import started
+from picture import read_ppm, write_png
+from qmp import Qmp
 
 QEMU = "qemu-system-x86_64"
 SUCCESS = 0x10  # what a kernel writes to isa-debug-exit's port 0xf4 when all is well
@@ -52,6 +45,12 @@ DISKS = {
     "usb": ["-device", "qemu-xhci", "-device", "usb-storage,drive=disk,bootindex=0"],
     "cd": ["-device", "ide-cd,drive=disk,bus=ide.0,bootindex=0"],
 }
+# SeaBIOS is at its first read after a tenth of a second, as soon as a state is loaded; and its reads without DMA QEMU 7.2
+# does not always repeat. Nor does that a CD's; and it cannot save an NVMe disk.
+SAVED_FIRMWARES = ("uefi",)
+SAVED_DISKS = ("ahci", "ide", "virtio-blk", "virtio-scsi", "usb")
+# Where the states of started firmware are; None: every boot is cold. For who runs boots to set.
+STORE: Optional[started.Store] = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,7 @@ class Result:
     exit_code: int
     seconds: float
     timeout: float
+    saved: bool = False  # the firmware had been started before: `seconds` are without it
 
     @property
     def sentence(self) -> str:
@@ -120,6 +120,7 @@ def boot(
     screen: Optional[Path] = None,
     look: Optional[Callable[[Qmp], None]] = None,
     on_line: Optional[Callable[[str], None]] = None,
+    cold: bool = False,
 ) -> Result:
     """Boots `image` and waits until QEMU ends, a line matches `until`, or `timeout` is over.
 
@@ -127,65 +128,122 @@ def boot(
     After that line, or the loader's error, the machine runs `settle` seconds more: it may still reset.
     With `screen`, the screen is saved there (PNG) once `until` has matched or time is up; with `look`, that is
     called then. Both need QEMU, so isa-debug-exit is left out: the kernel stays and halts.
+    With `cold` the firmware starts anew, whatever STORE has: its clock, variables and entropy are of this boot.
     """
     if screen is not None or look is not None:
         machine = replace(machine, debug_exit=False)
         until = until or KERNEL_END
-    started = time.monotonic()
+    wanted = _Wanted(timeout, until, settle, screen, look, on_line)
+    state = None if cold or STORE is None else _state(firmware, image, machine)
+    if state is not None and STORE is not None and (saved := STORE.find(state)) is not None:
+        try:
+            return _boot(firmware, image, machine, wanted, saved=saved)
+        except started.Refused:
+            STORE.drop(state)
+    return _boot(firmware, image, machine, wanted, save_as=state)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """boot()'s arguments of the same names."""
+
+    timeout: float
+    until: Optional[str]
+    settle: float
+    screen: Optional[Path]
+    look: Optional[Callable[[Qmp], None]]
+    on_line: Optional[Callable[[str], None]]
+
+
+def _boot(
+    firmware: str,
+    image: Path,
+    machine: Machine,
+    wanted: _Wanted,
+    saved: Optional[Path] = None,
+    save_as: Optional[str] = None,
+) -> Result:
+    """One start of QEMU: from the state `saved`, or from reset, on the way leaving the state `save_as`."""
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="twinboot-") as name:
         directory = Path(name)
-        command = command_line(firmware, image, machine, directory) + [
-            "-qmp",
-            f"unix:{directory}/qmp,server=on,wait=off",
-        ]
+        drive = started.drive(image) if save_as is not None else None
+        command = command_line(firmware, image, machine, directory, drive)
+        command += ["-qmp", f"unix:{directory}/qmp,server=on,wait=off"]
+        command += started.incoming(saved) if saved is not None else []
         with (directory / "stderr").open("w+") as errors, _process(command, errors) as qemu:
             try:
                 qmp = Qmp(directory / "qmp", lambda: qemu.poll() is None)
             except OSError:
+                if saved is not None:
+                    raise started.Refused
                 errors.seek(0)
-                return Result(
-                    firmware, errors.read(), "error", _end(qemu), time.monotonic() - started, timeout
-                )
-            serial = _Serial(qemu, on_line)
-            ended = _watch(firmware, serial, qmp, timeout, until, settle)
-            if ended in ("seen", "loader-error", "timeout") and screen is not None:
+                seconds = time.monotonic() - begun
+                return Result(firmware, errors.read(), "error", _end(qemu), seconds, wanted.timeout)
+            if saved is not None:
+                started.resume(qmp)
+            elif save_as is not None and STORE is not None:
+                started.save(qmp, STORE, save_as, directory)
+            serial = _Serial(qemu, wanted.on_line)
+            ended = _watch(firmware, serial, qmp, wanted)
+            if ended in ("seen", "loader-error", "timeout") and wanted.screen is not None:
                 qmp.command("screendump", filename=f"{directory}/screen.ppm")
-                write_png(read_ppm(directory / "screen.ppm"), screen)
-            if ended == "seen" and look is not None:
-                look(qmp)
+                write_png(read_ppm(directory / "screen.ppm"), wanted.screen)
+            if ended == "seen" and wanted.look is not None:
+                wanted.look(qmp)
             qmp.close()
             code = _end(qemu)
     # From QEMU 9 on isa-debug-exit is a shutdown like any other, but for its exit code, which is odd.
     if ended == "exit" or (ended == "off" and code % 2 == 1):
         ended = "success" if code >> 1 == SUCCESS else "failure"
-    return Result(firmware, serial.text, ended, code, time.monotonic() - started, timeout)
+    seconds = time.monotonic() - begun
+    return Result(firmware, serial.text, ended, code, seconds, wanted.timeout, saved is not None)
 
 
-def command_line(firmware: str, image: Path, machine: Machine, directory: Path) -> list[str]:
-    """QEMU's command line, serial port on standard output. `directory` takes UEFI's variables."""
+def _state(firmware: str, image: Path, machine: Machine) -> Optional[str]:
+    """The name of the saved state with which this boot can begin; None if it must start cold. What `extra` adds may not be
+    savable, or be different each time; and a drive that is not a plain file (blkdebug:) has its own errors."""
+    savable = firmware in SAVED_FIRMWARES and machine.disk in SAVED_DISKS and image.is_file()
+    if not savable or machine.icount or machine.extra:
+        return None
+    with image.open("rb") as file:
+        partitions = file.read(512)[446:]
+    guest = (*_machine_options(machine), *DISKS[machine.disk], image.stat().st_size, partitions)
+    files = ovmf() if firmware == "uefi" else ()
+    return started.name(guest, started.programs(QEMU), *map(started.identity, files))
+
+
+def command_line(
+    firmware: str, image: Path, machine: Machine, directory: Path, drive: Optional[str] = None
+) -> list[str]:
+    """QEMU's command line, serial port on standard output. `directory` takes UEFI's variables; `drive` is how the image is
+    attached, if not as it is."""
     if shutil.which(QEMU) is None:
         raise SystemExit(f"{QEMU} is missing: install the package qemu-system-x86")
-    command = [QEMU, "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio"]
-    command += ["-machine", f"{machine.machine},accel=tcg", "-cpu", machine.cpu, "-smp", str(machine.cpus)]
-    command += ["-m", machine.memory]
-    if machine.icount:
-        command += ["-icount", "shift=0,sleep=off"]
-    if machine.debug_exit:
-        command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-    if machine.display in ("std", "none", "cirrus", "virtio", "qxl", "vmware"):
-        command += ["-vga", machine.display]
-    else:
-        command += ["-vga", "none", "-device", machine.display]
+    drive = drive or f"format=raw,file={_escaped(image)}"
+    command = [QEMU, *_machine_options(machine)]
     # snapshot: nobody writes to the image, so two machines can share it.
-    command += ["-drive", f"if=none,id=disk,format=raw,snapshot=on,file={_escaped(image)}"] + DISKS[
-        machine.disk
-    ]
+    command += ["-drive", f"if=none,id=disk,snapshot=on,{drive}", *DISKS[machine.disk]]
     if firmware == "uefi":
         code, variables = ovmf()
         copy = shutil.copy(variables, directory / "variables.fd")
         command += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"]
         command += ["-drive", f"if=pflash,unit=1,format=raw,file={_escaped(Path(copy))}"]
     return command + list(machine.extra)
+
+
+def _machine_options(machine: Machine) -> list[str]:
+    """All that the guest can see, but for its disk and its firmware."""
+    options = ["-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio"]
+    options += ["-machine", f"{machine.machine},accel=tcg", "-cpu", machine.cpu, "-smp", str(machine.cpus)]
+    options += ["-m", machine.memory]
+    if machine.icount:
+        options += ["-icount", "shift=0,sleep=off"]
+    if machine.debug_exit:
+        options += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    if machine.display in ("std", "none", "cirrus", "virtio", "qxl", "vmware"):
+        return options + ["-vga", machine.display]
+    return options + ["-vga", "none", "-device", machine.display]
 
 
 def ovmf() -> tuple[Path, Path]:
@@ -203,6 +261,8 @@ def _escaped(path: Path) -> str:
 
 @contextmanager
 def _process(command: Sequence[str], errors: IO[str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """setpriv (util-linux) lets QEMU die with the thread that started it, however that ends."""
+    command = ["setpriv", "--pdeathsig", "KILL", *command] if shutil.which("setpriv") else command
     qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
     try:
         yield qemu
@@ -268,21 +328,19 @@ class _Serial:
         return "\n".join(self.lines + ([rest] if rest else []))
 
 
-def _watch(
-    firmware: str, serial: _Serial, qmp: Qmp, timeout: float, until: Optional[str], settle: float
-) -> str:
+def _watch(firmware: str, serial: _Serial, qmp: Qmp, wanted: _Wanted) -> str:
     """Reads the serial port until something ends the boot; `exit` means that the kernel ended QEMU."""
     in_firmware = firmware == "uefi"
-    deadline = time.monotonic() + (FIRMWARE_PATIENCE if in_firmware else timeout)
+    deadline = time.monotonic() + (FIRMWARE_PATIENCE if in_firmware else wanted.timeout)
     outcome = "timeout"
     while (left := deadline - time.monotonic()) > 0:
         for line in serial.wait(min(left, 0.5)):
             if in_firmware and OVMF_STARTS_IMAGE in line:
                 in_firmware = False
-                deadline = time.monotonic() + timeout
-            if outcome == "timeout" and (seen := _ends(line, until)) is not None:
+                deadline = time.monotonic() + wanted.timeout
+            if outcome == "timeout" and (seen := _ends(line, wanted.until)) is not None:
                 outcome, in_firmware = seen, False
-                deadline = time.monotonic() + settle
+                deadline = time.monotonic() + wanted.settle
         if serial.closed:
             qmp.drain()
             reasons = [event["data"].get("reason") for event in qmp.events if event["event"] == "SHUTDOWN"]
@@ -299,115 +357,3 @@ def _ends(line: str, until: Optional[str]) -> Optional[str]:
     if re.search(LOADER_ERROR, line):
         return "loader-error"
     return "refused" if OVMF_GIVES_UP in line else None
-
-
-# The program.
-
-NAMES = {"bios": "BIOS (SeaBIOS)", "uefi": "UEFI (OVMF)"}
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Boots on each firmware at the same time and reports in order. 0 unless something went wrong."""
-    firmwares = [name for name in NAMES if getattr(arguments, name)] or list(NAMES)
-    if not arguments.image.is_file():
-        raise SystemExit(f"{arguments.image}: no such image; `make` builds it")
-    if arguments.screens is not None:
-        arguments.screens.mkdir(parents=True, exist_ok=True)
-
-    def start(firmware: str) -> Result:
-        # The first one's lines are shown as they come.
-        live = _show if firmware == firmwares[0] else None
-        screen = arguments.screens / f"{firmware}.png" if arguments.screens is not None else None
-        return boot(
-            firmware,
-            arguments.image,
-            _machine(arguments),
-            timeout=arguments.timeout,
-            screen=screen,
-            on_line=live,
-        )
-
-    with ThreadPoolExecutor(len(firmwares)) as pool:
-        boots = [pool.submit(start, firmware) for firmware in firmwares]
-        results = []
-        for firmware, booting in zip(firmwares, boots):
-            print(f"== {NAMES[firmware]}", flush=True)
-            result = booting.result()
-            if firmware != firmwares[0] or result.ended == "error":
-                for line in result.transcript.splitlines():
-                    _show(line)
-            print(f"== {NAMES[firmware]}: {result.sentence}", flush=True)
-            results.append(result)
-    # A kernel that runs on, or that switches the machine off, is a normal kernel.
-    return 0 if all(result.ended in ("success", "seen", "timeout", "off") for result in results) else 1
-
-
-def _show(line: str) -> None:
-    print(f"   {line}", flush=True)
-
-
-def debug(arguments: argparse.Namespace) -> int:
-    """QEMU, stopped before its first instruction, with the gdb command that goes with it."""
-    print(gdb_commands(arguments.firmware, arguments.kernel, arguments.loader, arguments.port))
-    print("QEMU waits for gdb; end it with Ctrl-C. What follows is the serial port.", flush=True)
-    with tempfile.TemporaryDirectory(prefix="twinboot-") as directory:
-        command = command_line(arguments.firmware, arguments.image, _machine(arguments), Path(directory))
-        try:
-            return subprocess.call(command + ["-S", "-gdb", f"tcp:127.0.0.1:{arguments.port}"])
-        except KeyboardInterrupt:
-            return 0
-
-
-KERNEL_TOP = 0xFFFFFFFF80000000  # where a static PIE linked at 0 goes
-
-
-def gdb_commands(firmware: str, kernel: Path, loader: Path, port: int) -> str:
-    """How to see symbols. A kernel's addresses are known; UEFI's loader lies where the firmware put it."""
-    elf = Elf(kernel.read_bytes())
-    slide = KERNEL_TOP if elf.type == ET_DYN and elf.lowest_load.vaddr < PAGE else 0
-    offset = f" -o {slide:#x}" if slide else ""
-    target = f"-ex 'target remote 127.0.0.1:{port}'"
-    entry = f"-ex 'hbreak *{elf.entry + slide:#x}' -ex continue"
-    if firmware == "bios":
-        return f"In another terminal:\n  gdb {loader} {target} -ex 'add-symbol-file {kernel}{offset}' {entry}"
-    payload = Elf(loader.read_bytes())
-    section = payload.section(".kernel")
-    distance = section.address + Elf(payload.contents(section)).lowest_load.offset
-    return (
-        f"In another terminal:\n  gdb {target} -ex 'add-symbol-file {kernel}{offset}' {entry}\n"
-        "Once it stops at the kernel's entry, the loader's own symbols (for a kernel that runs where the\n"
-        "firmware put it; the same machine puts it there again, so breakpoints hold for the next start):\n"
-        f"  add-symbol-file {loader} -o *(long*)($rdi+56)-{distance:#x}"
-    )
-
-
-def _machine(arguments: argparse.Namespace) -> Machine:
-    return Machine(memory=arguments.memory, cpus=arguments.cpus, extra=tuple(arguments.qemu.split()))
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    runner = commands.add_parser("run", help="boot on BIOS and UEFI, or on one of them")
-    runner.add_argument("--bios", action="store_true", help="only BIOS")
-    runner.add_argument("--uefi", action="store_true", help="only UEFI")
-    runner.add_argument(
-        "--timeout", type=float, default=10.0, help="seconds from the loader's start, default 10"
-    )
-    runner.add_argument("--screens", type=Path, help="save the screens here, as bios.png and uefi.png")
-    debugger = commands.add_parser("debug", help="start stopped, for gdb")
-    debugger.add_argument("--firmware", choices=list(NAMES), required=True)
-    debugger.add_argument("--kernel", type=Path, required=True, help="the kernel's ELF file, with symbols")
-    debugger.add_argument("--loader", type=Path, required=True, help="legacy.elf or efi.so")
-    debugger.add_argument("--port", type=int, default=1234, help="for gdb, default 1234")
-    for command in (runner, debugger):
-        command.add_argument("--image", type=Path, required=True)
-        command.add_argument("--memory", default="512M")
-        command.add_argument("--cpus", type=int, default=1)
-        command.add_argument("--qemu", default="", help="more of QEMU's own options")
-    arguments = parser.parse_args()
-    return run(arguments) if arguments.command == "run" else debug(arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
