@@ -80,8 +80,8 @@ CORE_FLAGS = $(BARE_FLAGS) $(CORE_OPTIMISE) -fpie -fvisibility=hidden -mno-red-z
 # legacy: 32-bit code in 64-bit objects, since ld links no elf32 together with the payload's elf64; -march=i386 so that
 # even a 386 gets as far as the sentence that it is too old
 LEGACY_FLAGS = $(BARE_FLAGS) -Os -m32 -march=i386 -fno-pic -fno-pie -mgeneral-regs-only -fno-dwarf2-cfi-asm -Wa,--64 -include legacy/code32.h
-EFI_FLAGS = $(BARE_FLAGS) -Os -fpic -fvisibility=hidden -fshort-wchar -mno-red-zone -mgeneral-regs-only \
-	-DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+EFI_HEADERS := -fshort-wchar -DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
+EFI_FLAGS = $(BARE_FLAGS) -Os -fpic -fvisibility=hidden -mno-red-zone -mgeneral-regs-only $(EFI_HEADERS)
 IA32_FLAGS = $(BARE_FLAGS) -Os -m32 -march=i686 -fpie -fvisibility=hidden -fshort-wchar -mgeneral-regs-only \
 	-isystem /usr/include/efi -isystem /usr/include/efi/ia32
 KERNEL_FLAGS = $(BARE_FLAGS) -O2 -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
@@ -342,7 +342,8 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.
 TIME ?= 60
 
 .SECONDEXPANSION:
-HOST_HEADERS := $(wildcard adapters/*.h adapters/*/*.h include/*.h formats/*.h common/*.h core/*.h embed/*.h tests/unit/*.h)
+HOST_HEADERS := $(wildcard adapters/*.h adapters/*/*.h include/*.h formats/*.h common/*.h core/*.h efi/*.h embed/*.h tests/unit/*.h)
+$(OUT)/unit/test_efi_%: HOST_FLAGS += $(EFI_HEADERS)
 $(OUT)/unit/%: tests/unit/%.c $$(call links,tests/unit/$$*.c) $$(call includes,tests/unit/$$*.c) $(HOST_HEADERS) | $(DEPS_TEST)
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<)$(CC) $(HOST_FLAGS) $(SANITIZE) -I include -o $@ $< $(call links,$<) -lcmocka

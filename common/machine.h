@@ -43,6 +43,15 @@ struct machine_framebuffer {
 	uint8_t edid[128];
 };
 
+/* A range that runtime services use, mapped with these permissions and with the memory type that the direct
+   map gives it. Whole pages are mapped; what cannot be mapped one to one in the lower half is left out. */
+struct machine_runtime {
+	uint64_t base;   /* physical */
+	uint64_t length; /* bytes, may be 0 */
+	uint32_t writable, executable;
+};
+_Static_assert(sizeof(struct machine_runtime) == 24, "the same layout for i686 and x86-64");
+
 /* Two clocks, read together. */
 struct machine_sample {
 	uint32_t pm_timer, reserved;
@@ -80,10 +89,8 @@ struct __attribute__((aligned(8))) machine {
 	uint64_t low_page;          /* in: a page below 1 MiB where the other CPUs start, or 0 */
 	uint64_t place;             /* in: place_wanted, if the front door owns those bytes now */
 
-	/* UEFI runtime services: what must stay callable one to one, with the permissions that the rows'
-	   types stand for: RUNTIME_CODE execute only, RUNTIME_DATA write, RESERVED (device memory) write and
-	   uncached. A later row overrules an earlier one. */
-	uint64_t runtime; /* struct twinboot_region[runtime_count], page aligned */
+	/* UEFI runtime services: what must stay callable one to one. A later row overrules an earlier one. */
+	uint64_t runtime; /* struct machine_runtime[runtime_count] */
 	uint32_t runtime_count;
 	uint32_t reserved;
 

@@ -34,6 +34,33 @@ static uint64_t program_headers_size(const struct kernel *kernel)
 	return kernel->program_header_count * sizeof(*kernel->program_headers);
 }
 
+/* The pages of a runtime row that can be mapped one to one: page 0 stays empty whatever the firmware keeps
+   there, and a range that leaves the lower half is no memory at all. Returns 0 if there are none. */
+static int runtime_pages(const struct machine_runtime *row, uint64_t *low, uint64_t *end)
+{
+	if (row->base >= LOWER_HALF_END || row->length > LOWER_HALF_END - row->base)
+		return 0;
+	*low = page_down(row->base);
+	*end = page_up(row->base + row->length);
+	if (*low == 0)
+		*low = PAGE_SIZE;
+	return *low < *end;
+}
+
+/* Tables for the runtime rows: at each of a row's ends one of every level below the root, and in between one
+   for each table that the largest pages fill. Where the memory type changes within a row is an end, too. */
+static uint64_t runtime_tables(const struct boot *boot)
+{
+	const struct machine_runtime *rows = at(boot->machine->runtime);
+	uint64_t levels = boot->flags & TWINBOOT_LEVEL5_PAGING ? 4 : 3, low, end;
+	uint64_t filled = boot->cpu.huge_pages ? HUGE_PAGE * 512 : HUGE_PAGE;
+	uint64_t tables = 0;
+	for (uint32_t i = 0; i < boot->machine->runtime_count; i++)
+		if (runtime_pages(&rows[i], &low, &end))
+			tables += 2 * levels + (end - low) / filled;
+	return tables == 0 ? 0 : tables + 4 * (uint64_t)boot->memory.count;
+}
+
 /* An upper bound of what core_boot() will take. */
 static uint64_t arena_bound(const struct boot *boot)
 {
@@ -42,8 +69,8 @@ static uint64_t arena_bound(const struct boot *boot)
 	if (!boot->cpu.huge_pages)
 		direct += direct_map_end(boot) / HUGE_PAGE + 1;
 	uint64_t maps = boot->flags & TWINBOOT_IDENTITY_MAPPED ? 2 : 1;
-	uint64_t runtime = 2 * (uint64_t)boot->machine->runtime_count;
-	uint64_t tables = maps * direct + runtime + boot->kernel.size / LARGE_PAGE + ARENA_SPARE_PAGES;
+	uint64_t tables =
+		maps * direct + runtime_tables(boot) + boot->kernel.size / LARGE_PAGE + ARENA_SPARE_PAGES;
 	uint64_t stacks = boot->cpu_count > 0 ? boot->cpu_count : 1;
 	tables += stacks * (boot->stack_size + PAGE_SIZE) / LARGE_PAGE; /* in the window, page by page */
 	return page_up(tables * PAGE_SIZE + stacks * (boot->stack_size + sizeof(struct twinboot_cpu)) +
@@ -238,19 +265,33 @@ static void map_kernel(struct boot *boot)
 	}
 }
 
+/* With the direct map's memory types: a page that is cached in one place and not in the other would be
+   undefined (Intel SDM 3A 12.12.4). */
+static void map_runtime_row(struct boot *boot, uint64_t low, uint64_t end, uint32_t flags)
+{
+	const struct memory *memory = &boot->memory;
+	paging_map(&boot->paging, low, low, end - low, flags | MAP_UNCACHED);
+	for (uint32_t i = 0; i < memory->count; i++) {
+		uint64_t from = memory->map[i].base_phys, to = from + memory->map[i].length;
+		if (from < low)
+			from = low;
+		if (to > end)
+			to = end;
+		if (is_ram(&memory->map[i]) && from < to)
+			paging_map(&boot->paging, from, from, to - from, flags);
+	}
+}
+
 /* UEFI runtime services stay callable where they are, until the kernel moves them. */
 static void map_runtime_services(struct boot *boot)
 {
-	const struct twinboot_region *rows = at(boot->machine->runtime);
-	for (uint32_t i = 0; i < boot->machine->runtime_count; i++) {
-		/* Virtual page 0 stays empty, whatever the firmware keeps there. */
-		uint64_t first = rows[i].base_phys == 0 && rows[i].length != 0 ? PAGE_SIZE : 0;
-		uint64_t low = rows[i].base_phys + first;
-		uint32_t flags = rows[i].type == TWINBOOT_MEMORY_RUNTIME_CODE   ? MAP_EXECUTE
-				 : rows[i].type == TWINBOOT_MEMORY_RUNTIME_DATA ? MAP_WRITE
-										: MAP_WRITE | MAP_UNCACHED;
-		paging_map(&boot->paging, low, low, rows[i].length - first, flags);
-	}
+	const struct machine_runtime *rows = at(boot->machine->runtime);
+	uint64_t low, end;
+	for (uint32_t i = 0; i < boot->machine->runtime_count; i++)
+		if (runtime_pages(&rows[i], &low, &end))
+			map_runtime_row(boot, low, end,
+					(rows[i].writable ? MAP_WRITE : 0) |
+						(rows[i].executable ? MAP_EXECUTE : 0));
 }
 
 static void build_page_tables(struct boot *boot)

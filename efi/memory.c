@@ -7,8 +7,11 @@
 
 #define ONE_MIB (UINT64_C(1) << 20)
 
+/* More entries than that are no map. */
+#define MAP_ROWS_MAX 65536
+
 /* Rows of the memory attributes table, which splits the runtime entries of the map: one driver's image takes
-   about three. More than that is no table. */
+   about three. Linux meets tables with absurd counts, too. More than that is no table. */
 #define ATTRIBUTE_ROWS_MAX 8192
 
 /* UEFI 2.10, 7.2.3 and 4.6.4; not in every gnu-efi. */
@@ -85,6 +88,8 @@ int memory_buffers_allocate(struct machine *machine)
 	if (status != EFI_BUFFER_TOO_SMALL || descriptor_size < sizeof(EFI_MEMORY_DESCRIPTOR))
 		return fail(machine, ERROR_EFI_MAP, (uint64_t)status);
 
+	if (size / descriptor_size > MAP_ROWS_MAX)
+		return fail(machine, ERROR_MEMORY_ROWS, (uint64_t)(size / descriptor_size));
 	UINTN entries = size / descriptor_size + SLACK_ENTRIES;
 	uint64_t regions = entries + MACHINE_EXTRA_REGIONS;
 	map.size = entries * descriptor_size;
@@ -100,7 +105,7 @@ int memory_buffers_allocate(struct machine *machine)
 	if (EFI_ERROR(status))
 		return fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
 	attribute_rows = (attributes() != NULL ? attributes()->entries : 0) + SLACK_ENTRIES;
-	status = allocate(AllocateAnyPages, (entries + attribute_rows) * sizeof(struct twinboot_region),
+	status = allocate(AllocateAnyPages, (entries + attribute_rows) * sizeof(struct machine_runtime),
 			  &machine->runtime);
 	if (EFI_ERROR(status))
 		return fail(machine, ERROR_EFI_MEMORY, (uint64_t)status);
@@ -143,60 +148,111 @@ static uint32_t contract_type(const EFI_MEMORY_DESCRIPTOR *descriptor)
 /* A page count that wraps stands for all there is; core cuts it at the end of memory. */
 static uint64_t length_of(const EFI_MEMORY_DESCRIPTOR *descriptor)
 {
-	return descriptor->NumberOfPages > UINT64_MAX / PAGE_SIZE ? UINT64_MAX
-								  : descriptor->NumberOfPages * PAGE_SIZE;
+	uint64_t all = UINT64_MAX - descriptor->PhysicalStart;
+	return descriptor->NumberOfPages > all / PAGE_SIZE ? all : descriptor->NumberOfPages * PAGE_SIZE;
 }
 
-static void add_runtime(struct machine *machine, const EFI_MEMORY_DESCRIPTOR *descriptor, uint32_t type)
+static uint64_t end_of(const EFI_MEMORY_DESCRIPTOR *descriptor)
 {
-	struct twinboot_region *rows = at(machine->runtime);
-	rows[machine->runtime_count++] =
-		(struct twinboot_region){descriptor->PhysicalStart, length_of(descriptor), type, 0};
+	return descriptor->PhysicalStart + length_of(descriptor);
 }
 
-/* Drivers' images are code and data in one entry of type RuntimeServicesCode; this table, where there is one,
-   tells them apart page by page. */
-static void read_attributes(struct machine *machine)
+/* The map's entry number `i`, NULL behind the last one. */
+static const EFI_MEMORY_DESCRIPTOR *map_entry(const struct machine *machine, UINTN i)
+{
+	return i < machine->efi_memory_map_size / machine->efi_descriptor_size
+		       ? at(machine->efi_memory_map + i * machine->efi_descriptor_size)
+		       : NULL;
+}
+
+/* An entry with that attribute that holds all of [low, end), or NULL. */
+static const EFI_MEMORY_DESCRIPTOR *entry_around(const struct machine *machine, uint64_t low, uint64_t end,
+						 uint64_t attribute)
+{
+	const EFI_MEMORY_DESCRIPTOR *d;
+	for (UINTN i = 0; (d = map_entry(machine, i)) != NULL; i++)
+		if (d->PhysicalStart <= low && low < end && end <= end_of(d) &&
+		    (d->Attribute & attribute) == attribute)
+			return d;
+	return NULL;
+}
+
+static void add_runtime(struct machine *machine, const EFI_MEMORY_DESCRIPTOR *descriptor, int writable,
+			int executable)
+{
+	struct machine_runtime *rows = at(machine->runtime);
+	rows[machine->runtime_count++] = (struct machine_runtime){
+		descriptor->PhysicalStart, length_of(descriptor), (uint32_t)writable, (uint32_t)executable};
+}
+
+/* What no row of the table says: a driver's image is code and data in one entry of type RuntimeServicesCode,
+   so that is both writable and executable (firmware before UEFI 2.6, Apple's). */
+static void add_runtime_entries(struct machine *machine)
+{
+	const EFI_MEMORY_DESCRIPTOR *d;
+	for (UINTN i = 0; (d = map_entry(machine, i)) != NULL; i++)
+		if (d->Attribute & EFI_MEMORY_RUNTIME)
+			add_runtime(machine, d, 1, d->Type == EfiRuntimeServicesCode);
+}
+
+/* The memory attributes table tells code and data apart, page by page. A row with neither attribute is one
+   that cannot be protected (UEFI 2.10, table 4.1); real machines have such rows. */
+static void add_attribute_rows(struct machine *machine)
 {
 	const struct memory_attributes_table *table = attributes();
-	for (uint32_t i = 0; table != NULL && i < table->entries && i < attribute_rows; i++) {
-		const EFI_MEMORY_DESCRIPTOR *d =
+	uint64_t start = (uintptr_t)table;
+	if (table == NULL ||
+	    entry_around(machine, start,
+			 start + sizeof(*table) + (uint64_t)table->entries * table->descriptor_size,
+			 0) == NULL)
+		return;
+	for (uint32_t i = 0; i < table->entries && i < attribute_rows; i++) {
+		const EFI_MEMORY_DESCRIPTOR *row =
 			(const void *)((const uint8_t *)(table + 1) + (uint64_t)i * table->descriptor_size);
-		if (d->Type != EfiRuntimeServicesCode)
+		const EFI_MEMORY_DESCRIPTOR *whole =
+			entry_around(machine, row->PhysicalStart, end_of(row), EFI_MEMORY_RUNTIME);
+		if (whole != NULL && row->Type == whole->Type &&
+		    (row->Type == EfiRuntimeServicesCode || row->Type == EfiRuntimeServicesData))
+			add_runtime(machine, row, !(row->Attribute & MEMORY_READ_ONLY),
+				    !(row->Attribute & EFI_MEMORY_XP));
+	}
+}
+
+static void add_regions(struct machine *machine)
+{
+	struct twinboot_region *rows = at(machine->regions);
+	const EFI_MEMORY_DESCRIPTOR *d;
+	for (UINTN i = 0; (d = map_entry(machine, i)) != NULL; i++) {
+		if (d->NumberOfPages == 0) /* a ThinkPad X240's */
 			continue;
-		int is_code = (d->Attribute & MEMORY_READ_ONLY) && !(d->Attribute & EFI_MEMORY_XP);
-		add_runtime(machine, d,
-			    is_code ? TWINBOOT_MEMORY_RUNTIME_CODE : TWINBOOT_MEMORY_RUNTIME_DATA);
+		uint32_t type = contract_type(d);
+		rows[machine->region_count++] =
+			(struct twinboot_region){d->PhysicalStart, length_of(d), type, 0};
+		/* What lies beyond all memory is nowhere: an ACPI table of which a pointer says so. */
+		if (type < TWINBOOT_MEMORY_RESERVED && end_of(d) > machine->mapped_limit)
+			machine->mapped_limit = end_of(d);
 	}
 }
 
 int memory_map_read(struct machine *machine, UINTN *key)
 {
-	UINTN size = map.size, descriptor_size;
+	UINTN size = map.size, descriptor_size = 0;
 	UINT32 version;
 	EFI_STATUS status = bs->GetMemoryMap(&size, map.descriptors, key, &descriptor_size, &version);
-	if (EFI_ERROR(status))
+	if (EFI_ERROR(status) || size > map.size || descriptor_size < sizeof(EFI_MEMORY_DESCRIPTOR))
 		return fail(machine, ERROR_EFI_MAP, (uint64_t)status);
+	if (size / descriptor_size + MACHINE_EXTRA_REGIONS > machine->region_capacity)
+		return fail(machine, ERROR_MEMORY_ROWS, (uint64_t)(size / descriptor_size));
 	machine->efi_memory_map_size = size;
 	machine->efi_descriptor_size = (uint32_t)descriptor_size;
 	machine->efi_descriptor_version = version;
 
-	struct twinboot_region *rows = at(machine->regions);
 	machine->region_count = 0;
 	machine->runtime_count = 0;
 	machine->mapped_limit = 0;
-	for (UINTN offset = 0; offset + descriptor_size <= size; offset += descriptor_size) {
-		const EFI_MEMORY_DESCRIPTOR *d = at(machine->efi_memory_map + offset);
-		rows[machine->region_count++] =
-			(struct twinboot_region){d->PhysicalStart, length_of(d), contract_type(d), 0};
-		/* What lies beyond all memory is nowhere: an ACPI table of which a pointer says so. */
-		uint64_t end = d->PhysicalStart + length_of(d);
-		if (contract_type(d) < TWINBOOT_MEMORY_RESERVED && end > machine->mapped_limit)
-			machine->mapped_limit = end;
-		if (d->Attribute & EFI_MEMORY_RUNTIME)
-			add_runtime(machine, d, contract_type(d));
-	}
-	read_attributes(machine);
+	add_regions(machine);
+	add_runtime_entries(machine);
+	add_attribute_rows(machine);
 	return 1;
 }
 

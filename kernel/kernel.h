@@ -94,6 +94,7 @@ void format_time(char *buffer, size_t size, int64_t seconds);
 const char *memory_type_name(uint32_t type);
 /* The type of the one region in which the whole range lies, or 0. */
 uint32_t memory_type(uint64_t physical, uint64_t length);
+bool memory_is_ram(uint64_t physical);
 uint64_t memory_total(uint32_t type);
 void check_memory_map(void);
 void check_usable_memory(void);
@@ -130,6 +131,8 @@ void madt_processors(void (*visit)(uint32_t apic_id, uint32_t processor_id));
 
 /* efi.c */
 void check_efi(void);
+/* All of it is runtime services that may be both: on UEFI, once check_efi() has run. */
+bool efi_is_writable_code(uint64_t virtual, uint64_t size);
 
 /* cpus.c */
 void check_cpus(const struct registers *boot_cpu);

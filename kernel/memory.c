@@ -34,6 +34,13 @@ uint32_t memory_type(uint64_t physical, uint64_t length)
 	return 0;
 }
 
+bool memory_is_ram(uint64_t physical)
+{
+	uint32_t type = memory_type(physical, 1);
+
+	return type >= TWINBOOT_MEMORY_USABLE && type <= TWINBOOT_MEMORY_RUNTIME_DATA;
+}
+
 uint64_t memory_total(uint32_t type)
 {
 	uint64_t total = 0;

@@ -94,7 +94,7 @@ static void note_leaf(uint64_t virtual, uint64_t size, const struct mapping *m)
 {
 	bool in_text = virtual >= (uint64_t)text_start && virtual < (uint64_t)text_end;
 
-	if (m->writable && m->executable)
+	if (m->writable && m->executable && !efi_is_writable_code(virtual, size))
 		found.writable_and_executable = virtual;
 	if (m->user)
 		found.user = virtual;

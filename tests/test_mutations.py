@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterator
@@ -91,15 +92,26 @@ class Workshop:
         self.modules[1].write_bytes(b"")
         self._intact: dict[tuple[str, str, bool], tuple[Result, bytes]] = {}
 
-    def build(self, kernel: str) -> None:
+    def make(self, *arguments: str) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in TOLD}
-        modules = " ".join(map(str, self.modules))
         # What a mutation leaves unused is no error.
-        command = ["make", "-s", "-C", str(self.tree), "WARN=", f"OUT={self.out}", f"MODULES={modules}"]
-        done = subprocess.run(
-            [*command, f"CMDLINE={COMMAND_LINE}", f"KERNEL={self.out}/{kernel}.elf"], env=environment, capture_output=True, text=True
-        )
+        command = ["make", "-s", "-C", str(self.tree), "WARN=", f"OUT={self.out}", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def build(self, kernel: str) -> None:
+        modules = " ".join(map(str, self.modules))
+        self.make(f"MODULES={modules}", f"CMDLINE={COMMAND_LINE}", f"KERNEL={self.out}/{kernel}.elf")
+
+    def failed_units(self, test: str) -> set[str]:
+        """The cases of this host test that fail, or end it."""
+        program = self.out / "unit" / test
+        self.make(str(program))
+        done = subprocess.run([program], capture_output=True, text=True)
+        begun, passed = (
+            set(re.findall(rf"^\[ +{word} +\] (\w+)", done.stdout, re.MULTILINE)) for word in ("RUN", "OK")
+        )
+        return begun - passed
 
     def boot(self, firmware: str, with_screen: bool) -> tuple[Result, bytes]:
         screen = self.out / "screen.png" if with_screen else None
@@ -116,7 +128,9 @@ class Workshop:
             self._intact[key] = result, picture
         return self._intact[key]
 
-    def mutant(self, mutation: Mutation) -> tuple[Result, bytes]:
+    @contextmanager
+    def mutant(self, mutation: Mutation) -> Iterator[None]:
+        """The sources are broken for a while."""
         texts = {self.tree / file: (self.tree / file).read_text() for file, _, _ in mutation.changes}
         try:
             for file, old, new in mutation.changes:
@@ -127,8 +141,7 @@ class Workshop:
                     len(places) == 1
                 ), f"mutations.txt, {mutation.guarantee}: {len(places)} places in {file}"
                 path.write_text(text[: places[0].start()] + new + text[places[0].end() :])
-            self.build(mutation.kernel)
-            return self.boot(mutation.firmware, mutation.shows == "screen")
+            yield
         finally:
             for path, text in texts.items():
                 path.write_text(text)
@@ -159,8 +172,16 @@ def is_seen(mutation: Mutation, mutant: Result, intact: Result) -> bool:
     ids=str,
 )
 def test_mutation_is_seen(workshop: Workshop, mutation: Mutation) -> None:
+    if mutation.shows.startswith("unit/"):
+        _, test, case = mutation.shows.split("/")
+        assert not workshop.failed_units(test)
+        with workshop.mutant(mutation):
+            assert case in workshop.failed_units(test)
+        return
     intact, picture = workshop.intact(mutation.kernel, mutation.firmware, mutation.shows == "screen")
-    mutant, mutant_picture = workshop.mutant(mutation)
+    with workshop.mutant(mutation):
+        workshop.build(mutation.kernel)
+        mutant, mutant_picture = workshop.boot(mutation.firmware, mutation.shows == "screen")
     if mutation.shows == "screen":
         assert mutant.ended == "seen" and mutant_picture != picture, str(mutant)
     else:
