@@ -37,6 +37,7 @@ say linux_cpus "$($bb nproc)"
 say linux_memory_kib "$($bb awk '/MemTotal/ {{ print $2 }}' /proc/meminfo)"
 say linux_framebuffer "$(first /proc/fb)"
 say linux_mode "$(first /sys/class/graphics/fb0/virtual_size)"
+say linux_level5 "$($bb grep -cw la57 /proc/cpuinfo)"
 say linux_acpi_tables "$($bb ls /sys/firmware/acpi/tables | $bb grep -c '^[A-Z]')"
 say linux_efi_word_size "$(first /sys/firmware/efi/fw_platform_size)"
 $bb insmod /efivarfs.ko 2>/dev/null && $bb mount -t efivarfs efivarfs /sys/firmware/efi/efivars 2>/dev/null

@@ -68,6 +68,11 @@ def test_linux_starts_the_other_cpus(result: Result) -> None:
     assert said(result)["linux_cpus"] == "2", str(result)
 
 
+def test_linux_takes_five_levels_where_the_cpu_has_them(result: Result) -> None:
+    """It goes there through a page below 1 MiB that must be executable, and finds it by page 0 on a BIOS."""
+    assert said(result)["linux_level5"] == "2", str(result)
+
+
 def test_linux_gets_nearly_all_memory(result: Result) -> None:
     """512 MiB less the kernel itself, its own tables and the firmware's: OVMF keeps 40 MiB."""
     assert int(said(result)["linux_memory_kib"]) > 430 << 10, str(result)

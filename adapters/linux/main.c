@@ -6,7 +6,7 @@
  */
 #include "adapters/fail.h"
 #include "adapters/linux/params.h"
-#include "adapters/linux/tables.h"
+#include "common/paging.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -16,13 +16,16 @@ TWINBOOT_NEEDS(TWINBOOT_LEAVE_CPUS, 0, 0, 0, 0)
 
 #define FOUR_GIB UINT64_C(0x100000000)
 
+/* The root, 4 GiB one to one (5 pages), 2 MiB of this adapter (3), three ranges elsewhere (at most 4 each). */
+#define TABLES_MAX 24
+
 /* enter.S */
 extern const uint64_t linux_gdt[];
 _Noreturn void linux_enter(uint64_t cr3, uint64_t gdt, uint64_t entry, uint64_t boot_params);
 
 /* Zeroed by the loader, and in nobody's way: the place of the kernel is chosen apart from this adapter's. */
 static struct linux_params params __attribute__((aligned(4096)));
-static struct tables tables;
+static uint8_t tables[TABLES_MAX][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 
 /* Where something of this adapter lies. */
 static uint64_t own_physical(const struct twinboot_handoff *handoff, const void *object)
@@ -77,19 +80,38 @@ static struct range find_command_line(const struct twinboot_handoff *handoff)
 	return (struct range){(uintptr_t)text - handoff->direct_map_base, size};
 }
 
+static void *take_table(void *taken)
+{
+	return tables[(*(uint32_t *)taken)++];
+}
+
+/* In large pages, so that no range splits what another one has mapped. */
+static void map_one_to_one(struct paging *paging, uint64_t base, uint64_t size)
+{
+	uint64_t low = base & ~(LARGE_PAGE - 1), end = (base + size + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+	paging_map(paging, low, low, end - low, MAP_WRITE | MAP_EXECUTE);
+}
+
 /* Linux runs on these until it has made its own: memory one to one, and this adapter where it runs, for the step
    from one address space into the other. Page 0 is there, too: on a BIOS the way to five levels reads it. */
 static uint64_t make_tables(const struct twinboot_handoff *handoff, const struct linux_layout *layout,
 			    uint64_t memory)
 {
-	tables.physical = own_physical(handoff, &tables);
-	tables.used = 1;
-	tables_map_one_to_one(&tables, 0, FOUR_GIB);
-	tables_map_one_to_one(&tables, layout->kernel, memory);
-	tables_map_one_to_one(&tables, layout->command_line.base, layout->command_line.size);
-	tables_map_one_to_one(&tables, handoff->kernel_phys, handoff->kernel_size);
-	tables_map(&tables, handoff->kernel_virt, handoff->kernel_phys, handoff->kernel_size);
-	return tables.physical;
+	uint32_t taken = 0;
+	struct paging paging = {
+		.take = take_table,
+		.owner = &taken,
+		.offset = handoff->kernel_virt - handoff->kernel_phys,
+		.root = take_table(&taken),
+		.levels = 4,
+	};
+	map_one_to_one(&paging, 0, FOUR_GIB);
+	map_one_to_one(&paging, layout->kernel, memory);
+	map_one_to_one(&paging, layout->command_line.base, layout->command_line.size);
+	map_one_to_one(&paging, handoff->kernel_phys, handoff->kernel_size);
+	paging_map(&paging, handoff->kernel_virt, handoff->kernel_phys, handoff->kernel_size,
+		   MAP_WRITE | MAP_EXECUTE);
+	return own_physical(handoff, paging.root);
 }
 
 static void copy_kernel(const struct twinboot_handoff *handoff, const struct twinboot_module *file,
