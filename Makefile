@@ -87,8 +87,8 @@ IA32_FLAGS = $(BARE_FLAGS) -Os -m32 -march=i686 -fpie -fvisibility=hidden -fshor
 KERNEL_FLAGS = $(BARE_FLAGS) -O2 -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only
 
 # What each world compiles for itself: core and the adapters their part of it, the doors and the loaders' other code the rest.
-CORE_SHARED := common/text.c common/log.c common/paging.c
-SHARED := $(filter-out common/paging.c,$(wildcard common/*.c))
+CORE_SHARED := common/text.c common/log.c common/paging.c common/acpi.c
+SHARED := $(filter-out common/paging.c common/acpi.c,$(wildcard common/*.c))
 
 objects = $(patsubst %,$(OUT)/$(1)/%.o,$(2))
 CORE_OBJECTS   := $(call objects,x86_64,$(wildcard core/*.c) $(wildcard core/*.S) $(CORE_SHARED) formats/crc32c.c)

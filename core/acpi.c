@@ -1,80 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ACPI 6.5, chapter 5: as many tables as the loader itself needs. Nothing is believed without its checksum.
- */
+/* What core itself asks of ACPI. */
 #include "core.h"
+#include "common/acpi.h"
 #include "common/port.h"
 
 #include <string.h>
 
-struct __attribute__((packed)) rsdp {
-	char signature[8];
-	uint8_t checksum;
-	char oem_id[6];
-	uint8_t revision;
-	uint32_t rsdt;
-	uint32_t length; /* from here on revision 2 */
-	uint64_t xsdt;
-	uint8_t extended_checksum;
-	uint8_t reserved[3];
-};
-_Static_assert(sizeof(struct rsdp) == 36, "ACPI 6.5, 5.2.5.3");
-
-struct __attribute__((packed)) table {
-	char signature[4];
-	uint32_t length;
-	uint8_t revision, checksum;
-	char oem_id[6], oem_table_id[8];
-	uint32_t oem_revision, creator_id, creator_revision;
-};
-_Static_assert(sizeof(struct table) == 36, "ACPI 6.5, 5.2.6");
-
-#define TABLE_SIZE_MAX (16u << 20) /* more than any FADT, MADT or (X)SDT: a length beyond it is damage */
-
-static int sums_to_zero(const void *data, uint32_t size)
-{
-	uint8_t sum = 0;
-	for (uint32_t i = 0; i < size; i++)
-		sum += ((const uint8_t *)data)[i];
-	return sum == 0;
-}
-
-/* The table at `phys`, if it can be read here (on BIOS only what lies below 4 GiB is mapped), has that name
-   where one is given, and adds up. Other tables can be large, and are not touched. */
-static const struct table *checked(const struct machine *machine, uint64_t phys, const char *signature)
-{
-	uint64_t limit = machine->mapped_limit;
-	if (phys == 0 || phys > limit - sizeof(struct table))
-		return NULL;
-	const struct table *table = at(phys);
-	if ((signature != NULL && memcmp(table->signature, signature, 4) != 0) ||
-	    table->length < sizeof(*table) || table->length > TABLE_SIZE_MAX ||
-	    table->length > limit - phys || !sums_to_zero(table, table->length))
-		return NULL;
-	return table;
-}
-
 const void *acpi_find(const struct machine *machine, const char signature[4], uint32_t *length)
 {
-	if (machine->rsdp == 0)
-		return NULL;
-	const struct rsdp *rsdp = at(machine->rsdp);
-	/* A revision 2 RSDP can have either table missing. */
-	const struct table *xsdt = rsdp->revision >= 2 ? checked(machine, rsdp->xsdt, NULL) : NULL;
-	const struct table *root = xsdt != NULL ? xsdt : checked(machine, rsdp->rsdt, NULL);
-	uint32_t width = xsdt != NULL ? 8 : 4;
-	if (root == NULL)
-		return NULL;
-	const uint8_t *entries = (const uint8_t *)(root + 1);
-	for (uint32_t i = 0; i + width <= root->length - sizeof(*root); i += width) {
-		uint64_t phys = 0;
-		memcpy(&phys, entries + i, width);
-		const struct table *table = checked(machine, phys, signature);
-		if (table == NULL)
-			continue;
-		*length = table->length;
-		return table;
-	}
-	return NULL;
+	const struct acpi acpi = {.rsdp = machine->rsdp, .limit = machine->mapped_limit};
+	return acpi_table(&acpi, signature, length);
 }
 
 /* FADT, ACPI 6.5, 5.2.9 */

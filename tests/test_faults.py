@@ -341,9 +341,9 @@ MORE_RUDE = {
     "wild-acpi-pointer": Rude(
         (
             Edit(
-                "core/acpi.c",
-                "memcpy(&phys, entries + i, width);",
-                "memcpy(&phys, entries + i, width);\n\t\tphys |= i == 0 ? UINT64_C(1) << 63 : 0;",
+                "common/acpi.c",
+                "return physical;",
+                "return physical | (index == 0 ? UINT64_C(1) << 63 : 0);",
             ),
         ),
         firmware=UEFI,

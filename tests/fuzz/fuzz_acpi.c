@@ -6,6 +6,7 @@
  * so that ports and registers are not the host's.
  */
 #include "../unit/core_tables.h"
+#include "common/acpi.h"
 #include "common/registers.h"
 #include "common/entry_points.h"
 #include "common/port.h"
@@ -14,12 +15,12 @@ static uint32_t port_read(uint16_t port);
 static void *bounded_at(uint64_t address);
 static uint64_t register_read(uint32_t msr);
 static void register_write(uint32_t msr, uint64_t value);
-#define in32  port_read
-#define rdmsr register_read
-#define wrmsr register_write
-#define at    bounded_at
+#define in32                      port_read
+#define rdmsr                     register_read
+#define wrmsr                     register_write
+#define acpi_seen(acpi, physical) bounded_at(physical)
+#include "common/acpi.c"
 #include "core/acpi.c"
-#undef at
 #include "core/cpus.c"
 #undef in32
 #undef rdmsr

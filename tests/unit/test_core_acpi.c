@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: common/text.c */
+/* links: common/acpi.c common/text.c */
 /* ACPI tables, good and damaged. The code is included, so that its port can be a test's. */
 #include "core_tables.h"
+#include "common/acpi.h"
 #include "common/port.h"
 
 static uint32_t timer_read(uint16_t port);
@@ -78,7 +79,7 @@ static void a_damaged_xsdt_gives_way_to_the_rsdt(void **state)
 static void impossible_lengths(void **state)
 {
 	(void)state;
-	static const uint32_t lengths[] = {0,          1,          4,         35, TABLE_SIZE_MAX + 1,
+	static const uint32_t lengths[] = {0,          1,          4,         35, ACPI_TABLE_SIZE_MAX + 1,
 					   0x7fffffff, 0x80000000, UINT32_MAX};
 	uint8_t body[64] = {0};
 	for (uint32_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {

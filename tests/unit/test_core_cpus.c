@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/acpi.c common/text.c */
+/* links: core/acpi.c common/acpi.c common/text.c */
 /*
  * The MADT, and the start of processors that no emulator has: x2APIC, deaf ones, late ones. The code is
  * included, so that registers are a test's; the local APIC is a page of memory, or in x2APIC mode a function.
