@@ -12,7 +12,7 @@ sys.path[:0] = [str(ROOT / "runner"), str(ROOT / "tests")]
 from elf import SHT_NOBITS, Elf  # noqa: E402
 from formats import Pe  # noqa: E402
 
-BIOS_LIMIT = 32 * 1024  # boot sector, load table, loader, core
+BIOS_LIMIT = 40 * 1024  # boot sector, load table, loader, core
 EFI_LIMIT = 64 * 1024  # BOOTX64.EFI beside the payload
 SECTOR = 512
 SHF_ALLOC = 2

@@ -99,6 +99,12 @@
 	"TB44: this machine's UEFI is 32-bit, and twinboot needs a 64-bit one; boot the same image " \
 	"through legacy BIOS (CSM), if the set-up offers it"
 
+/* core/, once the kernel runs: its last words, since it has no IDT of its own yet */
+#define ERROR_KERNEL_EXCEPTION \
+	"TB50: the kernel died of exception %u (%s)%s, before it loaded an IDT of its own: error code %x, " \
+	"RIP %x (%s), CR2 %x, RSP %x"
+#define ERROR_KERNEL_STACK "; its stack of %u KiB is full: ask for more in the kernel's note"
+
 /* adapters/: kernels that start foreign ones */
 #define ERROR_NO_LINUX \
 	"TB60: there is no Linux kernel beside the adapter that should start it; build the image again"

@@ -46,8 +46,9 @@
 #define MSR_X2APIC         0x800 /* + register offset / 16 */
 
 /* Selectors of the GDT that the kernel enters with. */
-#define KERNEL_CS 0x08
-#define KERNEL_DS 0x10
+#define KERNEL_CS  0x08
+#define KERNEL_DS  0x10
+#define KERNEL_TSS 0x18 /* with the exception net alone */
 
 #ifndef __ASSEMBLER__
 static inline uint64_t read_cr4(void)

@@ -21,16 +21,18 @@ __attribute__((
 
 struct screen {
 	const struct machine_framebuffer *framebuffer;
+	uint64_t memory;               /* where physical memory is mapped */
 	uint32_t columns, rows, scale; /* in cells; pixels a glyph's dot */
 };
 
-static void fill(const struct machine_framebuffer *f, uint32_t x, uint32_t y, uint32_t width, uint32_t height,
+static void fill(const struct screen *screen, uint32_t x, uint32_t y, uint32_t width, uint32_t height,
 		 uint64_t pixel)
 {
+	const struct machine_framebuffer *f = screen->framebuffer;
 	uint32_t bytes = (f->bits_per_pixel + 7) / 8;
 	for (uint32_t line = y; line < y + height && line < f->height; line++) {
-		volatile uint8_t *out =
-			(volatile uint8_t *)at(f->base) + (uint64_t)line * f->pitch + (uint64_t)x * bytes;
+		volatile uint8_t *out = (volatile uint8_t *)at(screen->memory + f->base) +
+					(uint64_t)line * f->pitch + (uint64_t)x * bytes;
 		for (uint32_t i = 0; i < width * bytes && x + i / bytes < f->width; i++)
 			out[i] = (uint8_t)(pixel >> (8 * (i % bytes)));
 	}
@@ -44,7 +46,8 @@ static uint64_t all_ones(uint32_t size, uint32_t shift)
 static void draw(const struct screen *screen, uint32_t column, uint32_t row, char c)
 {
 	if (screen->framebuffer == NULL) {
-		volatile uint16_t *cell = (volatile uint16_t *)at(VGA_TEXT) + row * VGA_COLUMNS + column;
+		volatile uint16_t *cell =
+			(volatile uint16_t *)at(screen->memory + VGA_TEXT) + row * VGA_COLUMNS + column;
 		*cell = (uint16_t)(VGA_LIGHT_GREY_ON_RED | (uint8_t)c);
 		return;
 	}
@@ -57,21 +60,21 @@ static void draw(const struct screen *screen, uint32_t column, uint32_t row, cha
 	for (uint32_t y = 0; y < GLYPH_HEIGHT; y++)
 		for (uint32_t x = 0; x < GLYPH_WIDTH; x++) {
 			int set = core_font8x16[shown - GLYPH_FIRST][y] >> (7 - x) & 1;
-			fill(f, (column * GLYPH_WIDTH + x) * s, (row * GLYPH_HEIGHT + y) * s, s, s,
+			fill(screen, (column * GLYPH_WIDTH + x) * s, (row * GLYPH_HEIGHT + y) * s, s, s,
 			     set ? white : red);
 		}
 }
 
 /* At the top left, broken at the right edge between words. */
-static void show_on_screen(const struct machine *machine, const char *text)
+static void show_on_screen(const struct machine_framebuffer *framebuffer, uint64_t memory, const char *text)
 {
-	struct screen screen = {NULL, VGA_COLUMNS, VGA_ROWS, 1};
-	if (machine->framebuffer.base != 0) {
-		screen.framebuffer = &machine->framebuffer;
-		screen.scale = machine->framebuffer.width >= 1280 ? 2 : 1;
-		screen.columns = machine->framebuffer.width / GLYPH_WIDTH / screen.scale;
-		screen.rows = machine->framebuffer.height / GLYPH_HEIGHT / screen.scale;
-	} else if (!machine->framebuffer.text_mode) {
+	struct screen screen = {NULL, memory, VGA_COLUMNS, VGA_ROWS, 1};
+	if (framebuffer->base != 0) {
+		screen.framebuffer = framebuffer;
+		screen.scale = framebuffer->width >= 1280 ? 2 : 1;
+		screen.columns = framebuffer->width / GLYPH_WIDTH / screen.scale;
+		screen.rows = framebuffer->height / GLYPH_HEIGHT / screen.scale;
+	} else if (!framebuffer->text_mode) {
 		return;
 	}
 	uint32_t column = 0, row = 0;
@@ -95,18 +98,24 @@ static void show_on_screen(const struct machine *machine, const char *text)
 	}
 }
 
-void core_halt(const struct machine *machine, const char *text)
+void console_halt(const struct machine_framebuffer *framebuffer, uint64_t memory, int serial,
+		  const char *text)
 {
 	char whole[MACHINE_ERROR_MAX + 16];
 	text_format(whole, sizeof(whole), "twinboot: %s", text);
-	if (machine->serial && serial_start()) {
+	if (serial && serial_start()) {
 		serial_write("\r\n");
 		serial_write(whole);
 		serial_write("\r\n");
 	}
-	show_on_screen(machine, whole);
+	show_on_screen(framebuffer, memory, whole);
 	for (;;)
 		__asm__ volatile("cli; hlt");
+}
+
+void core_halt(const struct machine *machine, const char *text)
+{
+	console_halt(&machine->framebuffer, 0, machine->serial != 0, text);
 }
 
 void fail_halt(struct machine *machine, const char *format, ...)

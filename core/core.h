@@ -27,6 +27,10 @@ static inline void *at(uint64_t physical)
 /* fail() for when the firmware is gone: shows the error and halts. */
 _Noreturn void fail_halt(struct machine *machine, const char *format, ...);
 
+/* core_halt() for whoever has no machine: `framebuffer` as machine.h has it, physical memory mapped at `memory`. */
+_Noreturn void console_halt(const struct machine_framebuffer *framebuffer, uint64_t memory, int serial,
+			    const char *text);
+
 /* payload.c: the padded kernel, seen as the ELF file that it is. */
 struct kernel {
 	const struct payload_info *info;
@@ -170,7 +174,7 @@ static inline uint64_t stack_top(const struct boot *boot, uint32_t index)
 #define START_MSRS_MAX 96
 struct start {
 	uint64_t final_cr3;
-	uint64_t gdt;                    /* virtual */
+	uint64_t gdt;                    /* virtual; the boot CPU's */
 	uint64_t stack, entry, argument; /* the boot CPU's RSP, RIP and RDI */
 	uint64_t cpus;                   /* virtual; struct twinboot_cpu[cpu_count] */
 	uint64_t cpu_count;
@@ -178,11 +182,26 @@ struct start {
 	uint64_t pat;       /* 0 if there is none */
 	uint64_t direct_map;
 	uint64_t msr_count; /* MTRRs, IA32_MTRR_DEF_TYPE last */
+	/* net.c: descriptor tables, and where an exception is reported. */
+	uint64_t net_stack;  /* virtual, one past its last byte */
+	uint32_t gdt_stride; /* bytes from one CPU's GDT to the next one's */
+	uint32_t net_taken;  /* 1: somebody is on that stack already */
+	uint16_t gdt_limit;
+	struct __attribute__((packed)) {
+		uint16_t limit;
+		uint64_t base;
+	} idtr;
+	uint32_t tss; /* selector, 0: the task register stays as it is */
 	struct {
 		uint64_t msr, value;
 	} msrs[START_MSRS_MAX];
 };
 _Static_assert(sizeof(struct start) <= PAGE_SIZE, "one page of the window");
+
+/* net.c: the descriptor tables that every CPU enters the kernel with and, unless the kernel's note says
+   otherwise, an IDT that catches its exceptions until it loads its own. */
+void net_build(struct boot *boot);
+uint64_t net_size(const struct boot *boot); /* bytes of the arena for that, page tables not counted */
 
 HIDDEN extern const uint8_t window_code[], window_boot[], window_ap[], window_end[];
 HIDDEN extern const uint8_t low_code[], low_boot[], low_boot32[], low_ap32[], low_64[], low_fields[],

@@ -12,8 +12,6 @@
 #include "common/registers.h"
 #include "start.h"
 
-#define GDT_LIMIT       (3 * 8 - 1)
-#define START           0xfffffe8000001000 /* LOADER_WINDOW_BASE + PAGE_SIZE; boot.c asserts it */
 
 /* struct twinboot_cpu */
 #define CPU_SIZE    40
@@ -46,16 +44,17 @@ window_boot:
 	mov	START_STACK(%rbx), %rsp
 	mov	START_ENTRY(%rbx), %r11
 	mov	START_ARGUMENT(%rbx), %r12
+	xor	%r13d, %r13d
 
-/* On its own stack, to %r11 with argument %r12, in the contract's state. */
+/* On its own stack, to %r11 with argument %r12, in the contract's state. %r13: this CPU's number in the list */
 settle:
-	push	START_GDT(%rbx)
-	pushw	$GDT_LIMIT
+	imul	START_GDT_STRIDE(%rbx), %r13d
+	add	START_GDT(%rbx), %r13
+	push	%r13
+	pushw	START_GDT_LIMIT(%rbx)
 	lgdt	(%rsp)
-	movq	$0, 2(%rsp) /* an IDT without a single gate */
-	movw	$0, (%rsp)
-	lidt	(%rsp)
 	add	$10, %rsp
+	lidt	START_IDTR(%rbx)
 	mov	$KERNEL_DS, %eax
 	mov	%eax, %ds
 	mov	%eax, %es
@@ -64,7 +63,11 @@ settle:
 	mov	%eax, %gs
 	xor	%eax, %eax
 	lldt	%ax
-	push	$KERNEL_CS
+	mov	START_TSS(%rbx), %eax
+	test	%eax, %eax
+	jz	1f
+	ltr	%ax
+1:	push	$KERNEL_CS
 	lea	settled(%rip), %rax
 	push	%rax
 	lretq
@@ -185,6 +188,8 @@ window_ap:
 	test	%rsp, %rsp
 	jz	stopped /* given up already: it has no stack any more */
 	sub	$8, %rsp
+	mov	START_CPU_COUNT(%rbx), %r13d
+	sub	%ecx, %r13d
 	lea	park(%rip), %r11
 	jmp	settle
 

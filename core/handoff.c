@@ -11,17 +11,12 @@ struct block {
 	struct twinboot_handoff handoff;
 	struct twinboot_framebuffer framebuffer;
 	struct twinboot_module modules[PAYLOAD_MODULES_MAX];
-	uint64_t gdt[3];
 	uint8_t edid[128];
 	uint8_t device_path[MACHINE_DEVICE_PATH_MAX];
 	char firmware[MACHINE_FIRMWARE_NAME_MAX];
 	char loader[32];
 	char log[MACHINE_LOG_MAX];
 };
-
-/* Intel SDM 3A 3.4.5: flat, present, accessed already so that the CPU never writes to them. */
-#define GDT_CODE64 UINT64_C(0x00af9b000000ffff)
-#define GDT_DATA   UINT64_C(0x00cf93000000ffff)
 
 static void *virtual(const struct boot *boot, const void *here)
 {
@@ -164,9 +159,7 @@ struct twinboot_handoff *handoff_make(struct boot *boot)
 	memcpy(handoff->entropy, machine->entropy, sizeof(handoff->entropy));
 	handoff->entropy_source = cpu_entropy(handoff->entropy, machine->entropy_source);
 
-	block->gdt[KERNEL_CS / 8] = GDT_CODE64;
-	block->gdt[KERNEL_DS / 8] = GDT_DATA;
-	boot->start->gdt = direct(boot, block->gdt);
+	handoff->exception_net = boot->start->idtr.base;
 	boot->start->argument = direct(boot, handoff);
 	describe_memory(boot, handoff);
 	handoff->tsc_loader_entry = machine->tsc_entry;

@@ -4,6 +4,7 @@
 #define START_H
 
 /* struct start: the second page of the loader's window, read on the final tables by every CPU. */
+#define START            0xfffffe8000001000 /* LOADER_WINDOW_BASE + PAGE_SIZE; window.c asserts it */
 #define START_FINAL_CR3  0
 #define START_GDT        8
 #define START_STACK      16
@@ -15,7 +16,13 @@
 #define START_PAT        64
 #define START_DIRECT_MAP 72
 #define START_MSR_COUNT  80
-#define START_MSRS       88
+#define START_NET_STACK  88
+#define START_GDT_STRIDE 96
+#define START_NET_TAKEN  100
+#define START_GDT_LIMIT  104
+#define START_IDTR       106
+#define START_TSS        116
+#define START_MSRS       120
 
 /* struct low_fields: in the low page, behind its code. */
 #define LOW_GDTR     0

@@ -9,7 +9,7 @@
 #define WINDOW_CODE LOADER_WINDOW_BASE
 #define WINDOW_DATA (LOADER_WINDOW_BASE + PAGE_SIZE)
 
-_Static_assert(WINDOW_DATA == 0xfffffe8000001000, "START in enter.S");
+_Static_assert(WINDOW_DATA == START, "start.h");
 _Static_assert(offsetof(struct start, final_cr3) == START_FINAL_CR3 &&
 		       offsetof(struct start, gdt) == START_GDT &&
 		       offsetof(struct start, stack) == START_STACK &&
@@ -21,7 +21,12 @@ _Static_assert(offsetof(struct start, final_cr3) == START_FINAL_CR3 &&
 		       offsetof(struct start, pat) == START_PAT &&
 		       offsetof(struct start, direct_map) == START_DIRECT_MAP &&
 		       offsetof(struct start, msr_count) == START_MSR_COUNT &&
-		       offsetof(struct start, msrs) == START_MSRS,
+		       offsetof(struct start, net_stack) == START_NET_STACK &&
+		       offsetof(struct start, gdt_stride) == START_GDT_STRIDE &&
+		       offsetof(struct start, net_taken) == START_NET_TAKEN &&
+		       offsetof(struct start, gdt_limit) == START_GDT_LIMIT &&
+		       offsetof(struct start, idtr) == START_IDTR &&
+		       offsetof(struct start, tss) == START_TSS && offsetof(struct start, msrs) == START_MSRS,
 	       "start.h");
 
 /* What the low page's code reads, behind that code. */

@@ -104,24 +104,51 @@ static bool find_note(const struct elf *elf, const uint8_t **found, const struct
 	return *found || check_lost_note(elf, report);
 }
 
+#define CONTRACT_1_FLAGS \
+	(TWINBOOT_NEED_FRAMEBUFFER | TWINBOOT_NEED_IDENTITY_MAP | TWINBOOT_NEED_IN_PLACE | \
+	 TWINBOOT_WANT_LEVEL5_PAGING | TWINBOOT_NEED_LEVEL5_PAGING | TWINBOOT_LEAVE_CPUS)
+#define CONTRACT_2_FLAGS \
+	(TWINBOOT_KEEP_TEXT_MODE | TWINBOOT_WANT_X2APIC | TWINBOOT_WANT_XAPIC | TWINBOOT_WANT_LINUX_TABLES | \
+	 TWINBOOT_NO_EXCEPTION_NET)
+
+static bool check_flags(uint32_t contract, uint32_t flags, const struct report *report)
+{
+	const uint32_t text = TWINBOOT_KEEP_TEXT_MODE | TWINBOOT_NEED_FRAMEBUFFER;
+	const uint32_t apic = TWINBOOT_WANT_X2APIC | TWINBOOT_WANT_XAPIC;
+
+	if (flags & ~(CONTRACT_1_FLAGS | CONTRACT_2_FLAGS))
+		return report_error(report,
+				    "has a twinboot note with unknown flags 0x%x; use those of enum "
+				    "twinboot_need_flags",
+				    flags & ~(CONTRACT_1_FLAGS | CONTRACT_2_FLAGS));
+	if (contract == 1 && flags & CONTRACT_2_FLAGS)
+		return report_error(
+			report,
+			"has a twinboot note that says contract 1 and has flags of contract 2 (0x%x); "
+			"state the needs with TWINBOOT_NEEDS()",
+			flags & CONTRACT_2_FLAGS);
+	if ((flags & text) == text)
+		return report_error(report,
+				    "needs a framebuffer and asks to keep the text mode; a screen is in "
+				    "one mode: leave one of the two out");
+	if ((flags & apic) == apic)
+		return report_error(report,
+				    "asks for local APICs in x2APIC and in xAPIC mode; leave one of the "
+				    "two out");
+	return true;
+}
+
 static bool check_needs(const struct elf *elf, const struct twinboot_needs *needs,
 			const struct report *report)
 {
-	const uint32_t known = TWINBOOT_NEED_FRAMEBUFFER | TWINBOOT_NEED_IDENTITY_MAP |
-			       TWINBOOT_NEED_IN_PLACE | TWINBOOT_WANT_LEVEL5_PAGING |
-			       TWINBOOT_NEED_LEVEL5_PAGING | TWINBOOT_LEAVE_CPUS;
-
 	if (needs->contract > TWINBOOT_CONTRACT_VERSION)
 		return report_error(
 			report,
 			"needs contract version %u, this twinboot has version %u; take a newer twinboot or "
 			"build the kernel with an older twinboot.h",
 			needs->contract, TWINBOOT_CONTRACT_VERSION);
-	if (needs->flags & ~known)
-		return report_error(report,
-				    "has a twinboot note with unknown flags 0x%x; use those of enum "
-				    "twinboot_need_flags",
-				    needs->flags & ~known);
+	if (!check_flags(needs->contract, needs->flags, report))
+		return false;
 	if (needs->stack_size > TWINBOOT_STACK_MAX)
 		return report_error(
 			report,

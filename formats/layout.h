@@ -30,6 +30,8 @@
    kernels are linked. */
 #define LOADER_WINDOW_BASE UINT64_C(0xfffffe8000000000)
 #define LOADER_WINDOW_SIZE (UINT64_C(512) << 30)
+/* Its upper half: core's own code once more, for exceptions of the kernel. */
+#define LOADER_WINDOW_CORE (LOADER_WINDOW_BASE + LOADER_WINDOW_SIZE / 2)
 
 /* Within the top 2 GiB, so that code of -mcmodel=kernel reaches itself. */
 #define PIE_BASE UINT64_C(0xffffffff80000000)

@@ -51,6 +51,14 @@ struct __attribute__((packed)) descriptor_table {
 	uint64_t base;
 };
 
+/* Intel SDM 3A 6.14.1 */
+struct gate {
+	uint16_t offset_low, selector;
+	uint8_t stack, type;
+	uint16_t offset_middle;
+	uint32_t offset_high, reserved;
+};
+
 static inline void outb(uint16_t port, uint8_t value)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));

@@ -58,6 +58,8 @@ static const char *difference(const struct registers *a, const struct registers 
 		{"gs_base", a->gs_base, b->gs_base},
 		{"gdt_limit", a->gdt_limit, b->gdt_limit},
 		{"idt_limit", a->idt_limit, b->idt_limit},
+		{"idt_base", a->idt_base, b->idt_base},
+		{"tr", handoff->exception_net ? a->tr : 0, handoff->exception_net ? b->tr : 0},
 		{"x87", a->x87_control | a->x87_status << 16, b->x87_control | b->x87_status << 16},
 		{"x87 tags", a->x87_tags, b->x87_tags},
 		{"mxcsr", a->mxcsr, b->mxcsr},

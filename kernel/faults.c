@@ -13,19 +13,12 @@
 #define WRITE   UINT64_C(0x02)
 #define FETCH   UINT64_C(0x10) /* known only to a CPU on which NX is on */
 
-struct gate {
-	uint16_t offset_low, selector;
-	uint8_t stack, type;
-	uint16_t offset_middle;
-	uint32_t offset_high, reserved;
-};
-
 struct fault fault_caught;
 extern const uint8_t fault_stubs[];
 
 static struct gate gates[VECTORS];
 
-uint16_t faults_install(void)
+void faults_install(uint64_t *base, uint16_t *limit)
 {
 	struct descriptor_table idtr = {sizeof(gates) - 1, (uint64_t)gates}, before;
 	uint16_t code_segment;
@@ -43,7 +36,8 @@ uint16_t faults_install(void)
 		};
 	}
 	__asm__ volatile("lidt %0" : : "m"(idtr));
-	return before.limit;
+	*base = before.base;
+	*limit = before.limit;
 }
 
 /* From catch.S: a fault that nobody expected. Better a sentence than a reset. */

@@ -77,14 +77,17 @@ void check_modules(void);
 struct registers {
 	uint64_t rsp, rflags, others; /* others: the general registers but RSP and RDI, ORed */
 	uint64_t return_address;
-	uint64_t cr0, cr3, cr4, efer, pat, apic_base, mtrrs, fs_base, gs_base;
-	uint32_t cs, ss, ds, es, fs, gs, ldt, apic_id;
+	uint64_t cr0, cr3, cr4, efer, pat, apic_base, mtrrs, fs_base, gs_base, idt_base;
+	uint32_t cs, ss, ds, es, fs, gs, ldt, tr, apic_id;
 	uint32_t mxcsr;
 	uint16_t gdt_limit, idt_limit, x87_control, x87_status, x87_tags;
 };
-/* The state at entry, but for idt_limit where faults_install() came first. */
+/* The state at entry, but for the IDT where faults_install() came first. */
 struct registers registers_read(uint64_t rsp, uint64_t rflags, uint64_t others);
 void check_registers(const struct registers *registers);
+
+/* net.c */
+void check_exception_net(const struct registers *registers);
 
 /* clock.c */
 void check_clock(uint64_t tsc_now);
@@ -120,7 +123,7 @@ struct fault {
 };
 extern struct fault fault_caught;
 bool fault_catch(void (*action)(uint64_t), uint64_t argument);
-uint16_t faults_install(void); /* the limit of the IDT that there was */
+void faults_install(uint64_t *base, uint16_t *limit); /* of the IDT that there was */
 void check_faults(void);
 
 /* tables.c */

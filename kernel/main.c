@@ -53,13 +53,16 @@ _Noreturn void kernel_run(const struct twinboot_handoff *given, uint64_t rsp, ui
 
 	report_begin();
 	check_image_untouched();
-	uint16_t idt_limit = faults_install();
+	uint64_t idt_base;
+	uint16_t idt_limit;
+	faults_install(&idt_base, &idt_limit);
 	if (!check_handoff(given))
 		kernel_end_run();
 	handoff = given;
 
 	struct registers registers = registers_read(rsp, rflags, others);
 
+	registers.idt_base = idt_base;
 	registers.idt_limit = idt_limit;
 
 	check_registers(&registers);
@@ -73,6 +76,7 @@ _Noreturn void kernel_run(const struct twinboot_handoff *given, uint64_t rsp, ui
 	check_smbios();
 	check_efi();
 	check_paging();
+	check_exception_net(&registers);
 	check_faults();
 	if (needs->flags & TWINBOOT_LEAVE_CPUS)
 		check("cpus_left_alone", !handoff->cpus && !handoff->cpu_count, "%u handed over",

@@ -49,6 +49,11 @@ void acpi_pm_timer_sample(struct machine *machine)
 	(void)machine;
 }
 
+uint64_t net_size(const struct boot *boot)
+{
+	return boot->cpu_count * UINT64_C(256) + 3 * PAGE_SIZE;
+}
+
 #define UNUSED __attribute__((unused))
 #define NOT_CALLED(declaration) \
 	declaration \
@@ -63,6 +68,7 @@ NOT_CALLED(void handoff_take_log(struct boot *boot UNUSED, struct twinboot_hando
 NOT_CALLED(void cpus_start(struct boot *boot UNUSED, uint64_t hz UNUSED))
 NOT_CALLED(uint64_t cpus_parked(const struct boot *boot UNUSED))
 NOT_CALLED(void window_build(struct boot *boot UNUSED))
+NOT_CALLED(void net_build(struct boot *boot UNUSED))
 NOT_CALLED(_Noreturn void window_leave(struct boot *boot UNUSED))
 
 /* ---- A machine ---- */

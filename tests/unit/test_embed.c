@@ -1045,6 +1045,15 @@ static void needs_that_cannot_be_met_are_refused(void **state)
 	       "needs contract version 3, this twinboot has version 2");
 	refuse(noted(good(), &(struct twinboot_needs){.contract = 1, .flags = 1u << 31}),
 	       "unknown flags 0x80000000");
+	refuse(noted(good(), &(struct twinboot_needs){.contract = 1, .flags = TWINBOOT_NO_EXCEPTION_NET}),
+	       "says contract 1 and has flags of contract 2 (0x400)");
+	accept_silently(
+		noted(good(), &(struct twinboot_needs){.contract = 2, .flags = TWINBOOT_NO_EXCEPTION_NET}));
+	refuse(noted(good(),
+		     &(struct twinboot_needs){.flags = TWINBOOT_NEED_FRAMEBUFFER | TWINBOOT_KEEP_TEXT_MODE}),
+	       "needs a framebuffer and asks to keep the text mode");
+	refuse(noted(good(), &(struct twinboot_needs){.flags = TWINBOOT_WANT_X2APIC | TWINBOOT_WANT_XAPIC}),
+	       "in x2APIC and in xAPIC mode");
 	refuse(noted(good(), &(struct twinboot_needs){.contract = 1, .stack_size = TWINBOOT_STACK_MAX + 1}),
 	       "a stack of 16777217 bytes, at most 16777216");
 	accept_silently(
