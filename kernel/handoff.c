@@ -9,7 +9,7 @@ bool check_handoff(const struct twinboot_handoff *given)
 	fact("handoff", "0x%lx", (uint64_t)given);
 	return check("handoff_magic", given->magic == TWINBOOT_MAGIC, "0x%lx", given->magic) &&
 	       check("handoff_version", given->version >= TWINBOOT_CONTRACT_VERSION, "%u", given->version) &&
-	       check("handoff_size", TWINBOOT_HAS(given, log_size), "%u", given->size);
+	       check("handoff_size", TWINBOOT_HAS(given, measured), "%u", given->size);
 }
 
 /* Whatever is pointed to lies in the direct map, in memory that is not free for the taking. */
