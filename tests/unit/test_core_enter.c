@@ -33,7 +33,7 @@ static struct {
 	int mtrrs_off; /* while others were written */
 	struct descriptor_table gdt, idt;
 	uint16_t selectors[6]; /* ES, CS, SS, DS, FS, GS as ModRM numbers them */
-	uint16_t ldt;
+	uint16_t ldt, task;
 } cpu;
 
 static const uint32_t mtrr_numbers[3] = {0x200, 0x201, MSR_MTRR_DEFAULT};
@@ -100,19 +100,27 @@ static uint32_t move_control_register(ucontext_t *context, const uint8_t *at, ui
 	return 3;
 }
 
+static const void *at_address(greg_t address)
+{
+	return (const void *)(uintptr_t)address;
+}
+
 /* Plays the instruction of two bytes of opcode at `at`; returns its length. */
 static uint32_t play_0f(ucontext_t *context, const uint8_t *at, uint32_t rex)
 {
 	greg_t *r = context->uc_mcontext.gregs;
-	const struct descriptor_table *table = (const struct descriptor_table *)(uintptr_t)r[REG_RSP];
 	switch (at[1]) {
 	case 0x00:
-		assert_int_equal(at[2], 0xd0);
-		cpu.ldt = (uint16_t)r[REG_RAX];
+		assert_true(at[2] == 0xd0 || at[2] == 0xd8); /* %ax */
+		*(at[2] == 0xd0 ? &cpu.ldt : &cpu.task) = (uint16_t)r[REG_RAX];
 		return 3;
 	case 0x01:
-		assert_true(at[3] == 0x24 && (at[2] == 0x14 || at[2] == 0x1c)); /* (%rsp) */
-		*(at[2] == 0x14 ? &cpu.gdt : &cpu.idt) = *table;
+		if (at[2] == 0x14 && at[3] == 0x24) /* (%rsp) */
+			memcpy(&cpu.gdt, at_address(r[REG_RSP]), sizeof(cpu.gdt));
+		else if (at[2] == 0x5b) /* a byte's distance from %rbx */
+			memcpy(&cpu.idt, at_address(r[REG_RBX] + (int8_t)at[3]), sizeof(cpu.idt));
+		else
+			abort();
 		return 4;
 	case 0x09:
 		cpu.caches_emptied++;
@@ -199,6 +207,7 @@ static void set_up(void)
 	cpu.cr0 = KERNEL_CR0;
 	cpu.x2apic_id = 7;
 	cpu.ldt = 0x28;
+	cpu.task = 0x40;
 	memset(cpus, 0, sizeof(cpus));
 	memset(stack, 0x5a, sizeof(stack));
 	stack[63] = 0; /* as memory_take() gives it: the null return address */
@@ -211,6 +220,7 @@ static void set_up(void)
 	start = (struct start){
 		.final_cr3 = 0x123000,
 		.gdt = 0xffff800000456000,
+		.gdt_limit = 23,
 		.stack = physical(stack + 63),
 		.entry = kernel(),
 		.argument = 0x77777777,
@@ -239,11 +249,17 @@ static void has_entered_with(uint64_t argument)
 	assert_int_equal(float_at_entry.swd, 0);
 	assert_int_equal(cpu.cr3, 0x123000);
 	assert_int_equal(cpu.cr0, KERNEL_CR0);
-	assert_true(cpu.gdt.limit == 23 && cpu.gdt.base == 0xffff800000456000);
-	assert_true(cpu.idt.limit == 0 && cpu.idt.base == 0);
 	assert_int_equal(cpu.ldt, 0);
 	for (uint32_t i = 0; i < 6; i++)
 		assert_int_equal(cpu.selectors[i], i == 1 ? KERNEL_CS : KERNEL_DS);
+}
+
+/* Contract 1: one GDT, an IDT without a gate, the task register as it was. */
+static void has_no_net(void)
+{
+	assert_true(cpu.gdt.limit == 23 && cpu.gdt.base == 0xffff800000456000);
+	assert_true(cpu.idt.limit == 0 && cpu.idt.base == 0);
+	assert_int_equal(cpu.task, 0x40);
 }
 
 static void the_boot_cpu_enters_the_kernel(void **state)
@@ -252,7 +268,28 @@ static void the_boot_cpu_enters_the_kernel(void **state)
 	set_up();
 	run_from(window_boot);
 	has_entered_with(0x77777777);
+	has_no_net();
 	assert_int_equal(cpu.msrs_written, 0);
+}
+
+/* With the exception net each has a GDT and a TSS of its own. */
+static void every_cpu_loads_its_own_tables(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		set_up();
+		start.gdt_stride = 256;
+		start.gdt_limit = 39;
+		start.idtr.limit = 511;
+		start.idtr.base = 0xffff800000789010;
+		start.tss = KERNEL_TSS;
+		cpu.x2apic_id = 5 + i;
+		run_from(i == 0 ? window_boot : window_ap);
+		has_entered_with(i == 0 ? 0x77777777 : 0x1111111111111111 * (i + 1));
+		assert_true(cpu.gdt.limit == 39 && cpu.gdt.base == 0xffff800000456000 + UINT64_C(256) * i);
+		assert_true(cpu.idt.limit == 511 && cpu.idt.base == 0xffff800000789010);
+		assert_int_equal(cpu.task, KERNEL_TSS);
+	}
 }
 
 static void another_cpu_parks_and_goes_where_it_is_sent(void **state)
@@ -261,6 +298,7 @@ static void another_cpu_parks_and_goes_where_it_is_sent(void **state)
 	set_up();
 	run_from(window_ap);
 	has_entered_with(0x3333333333333333);
+	has_no_net();
 	assert_int_equal(cpus[2].state, TWINBOOT_CPU_PARKED);
 	assert_true(cpus[0].state == 0 && cpus[1].state == 0);
 }
@@ -366,6 +404,7 @@ int main(void)
 	const stack_t other = {.ss_sp = signal_stack, .ss_size = sizeof(signal_stack)};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_boot_cpu_enters_the_kernel),
+		cmocka_unit_test(every_cpu_loads_its_own_tables),
 		cmocka_unit_test(another_cpu_parks_and_goes_where_it_is_sent),
 		cmocka_unit_test(it_gets_the_boot_cpus_apic_mode_and_base),
 		cmocka_unit_test(in_xapic_mode_the_id_is_read_from_memory),

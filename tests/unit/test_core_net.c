@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/memory.c core/paging.c common/text.c */
+/* links: core/memory.c common/paging.c common/text.c */
 /*
  * The exception net: the tables that CPUs enter with, and the sentence about each of the 32 vectors, also of those that
  * no emulator raises. The code is included; trap.S is a place and no more.
@@ -58,8 +58,11 @@ static void prepare(uint32_t contract, uint32_t flags, uint32_t cpus)
 			   .arena_next = physical(arena) + ARENA_PAGES * PAGE_SIZE,
 			   .arena_top = physical(arena) + ARENA_PAGES * PAGE_SIZE},
 	};
-	boot.paging = (struct paging){
-		.memory = &boot.memory, .root = memory_take(&boot.memory, PAGE_SIZE), .levels = 4, .nx = 1};
+	boot.paging = (struct paging){.take = memory_take_page,
+				      .owner = &boot.memory,
+				      .root = memory_take(&boot.memory, PAGE_SIZE),
+				      .levels = 4,
+				      .nx = 1};
 }
 
 static const struct net *net(void)
