@@ -12,7 +12,7 @@ from typing import Iterator, Optional
 
 import pytest
 
-from formats import Elf
+from elf import Elf
 from lab import FIRMWARES, ROOT, Build, build
 from picture import Picture, read_png
 from probes import FLAGS, HIGHER_HALF, TOP
