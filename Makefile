@@ -102,7 +102,7 @@ EFI_OBJECTS    := $(call objects,efi,$(wildcard efi/*.c) $(SHARED))
 KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/*.c) $(wildcard kernel/*.S))
 ADAPTER_SHARED := $(call objects,x86_64,$(wildcard adapters/*.c) common/text.c core/string.c)
 LINUX_OBJECTS  := $(ADAPTER_SHARED) $(call objects,x86_64,$(wildcard adapters/linux/*.c) $(wildcard adapters/linux/*.S) common/paging.c formats/bzimage.c)
-EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) formats/crc32c.c)
+EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) formats/bzimage.c formats/crc32c.c)
 
 $(OUT)/x86_64/%.o: % Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)

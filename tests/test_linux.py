@@ -14,6 +14,7 @@ from qemu import Machine, Result
 from transcript import values
 
 SECOND = b"of the second initrd\n"
+EXTRA = 'from="the machine"'
 WORDS = f'{COMMAND_LINE} dmesg root=/dev/sda1 "two words"'
 
 
@@ -37,8 +38,9 @@ def built(linux: Debian, initrds: list[bytes], tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def results(built: Build) -> dict[str, Result]:
-    """One boot on each firmware, of a machine with two CPUs and a random number generator."""
-    return boot_linux(built.image, Machine(cpus=2, memory="512M"))
+    """One boot on each firmware, of a machine that adds to the command line."""
+    smbios = f"type=11,value=io.systemd.stub.kernel-cmdline-extra={EXTRA}"
+    return boot_linux(built.image, Machine(cpus=2, memory="512M", extra=("-smbios", smbios)))
 
 
 @pytest.fixture(params=FIRMWARES)
@@ -55,8 +57,8 @@ def test_linux_comes_to_its_init_and_switches_off(result: Result) -> None:
     assert END in result.transcript and result.ended == "off", str(result)
 
 
-def test_command_line_arrives(result: Result) -> None:
-    assert said(result)["linux_command_line"] == WORDS, str(result)
+def test_command_line_arrives_with_what_the_machine_adds(result: Result) -> None:
+    assert said(result)["linux_command_line"] == f"{WORDS} {EXTRA}", str(result)
 
 
 def test_initrds_arrive_as_one(result: Result, initrds: list[bytes]) -> None:

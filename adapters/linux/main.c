@@ -5,6 +5,7 @@
  * twinboot's front doors have done. docs/linux.md has the whole story.
  */
 #include "adapters/fail.h"
+#include "adapters/linux/command_line.h"
 #include "adapters/linux/params.h"
 #include "common/paging.h"
 
@@ -24,13 +25,16 @@ extern const uint64_t linux_gdt[];
 _Noreturn void linux_enter(uint64_t cr3, uint64_t gdt, uint64_t entry, uint64_t boot_params);
 
 /* Zeroed by the loader, and in nobody's way: the place of the kernel is chosen apart from this adapter's. */
-static struct linux_params params __attribute__((aligned(4096)));
+static struct linux_params params __attribute__((aligned(PAGE_SIZE)));
+static char command_line[COMMAND_LINE_MAX];
 static uint8_t tables[TABLES_MAX][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 
-/* Where something of this adapter lies. */
-static uint64_t own_physical(const struct twinboot_handoff *handoff, const void *object)
+/* Where something lies that this adapter has, or that the handoff points to. */
+static uint64_t physical(const struct twinboot_handoff *handoff, const void *object)
 {
-	return (uintptr_t)object - handoff->kernel_virt + handoff->kernel_phys;
+	uint64_t own = (uintptr_t)object - handoff->kernel_virt;
+	return own < handoff->kernel_size ? own + handoff->kernel_phys
+					  : (uintptr_t)object - handoff->direct_map_base;
 }
 
 static const struct twinboot_module *find_kernel(const struct twinboot_handoff *handoff,
@@ -71,13 +75,13 @@ static uint64_t find_place(const struct twinboot_handoff *handoff, const struct 
 	adapter_fail(ERROR_LINUX_MEMORY, kernel->memory / 1024, lowest);
 }
 
-static struct range find_command_line(const struct twinboot_handoff *handoff)
+static struct range find_command_line(const struct twinboot_handoff *handoff, const struct bzimage *kernel)
 {
-	const char *text = handoff->command_line;
+	const char *text = command_line_compose(command_line, handoff, kernel->header.cmdline_size);
 	uint64_t size = 1;
 	while (text[size - 1] != 0)
 		size++;
-	return (struct range){(uintptr_t)text - handoff->direct_map_base, size};
+	return (struct range){physical(handoff, text), size};
 }
 
 static void *take_table(void *taken)
@@ -111,7 +115,7 @@ static uint64_t make_tables(const struct twinboot_handoff *handoff, const struct
 	map_one_to_one(&paging, handoff->kernel_phys, handoff->kernel_size);
 	paging_map(&paging, handoff->kernel_virt, handoff->kernel_phys, handoff->kernel_size,
 		   MAP_WRITE | MAP_EXECUTE);
-	return own_physical(handoff, paging.root);
+	return physical(handoff, paging.root);
 }
 
 static void copy_kernel(const struct twinboot_handoff *handoff, const struct twinboot_module *file,
@@ -126,13 +130,13 @@ _Noreturn void kernel_main(struct twinboot_handoff *handoff)
 	struct bzimage kernel;
 	const struct twinboot_module *file = find_kernel(handoff, &kernel);
 	const struct linux_layout layout = {
-		.params = own_physical(handoff, &params),
+		.params = physical(handoff, &params),
 		.kernel = find_place(handoff, &kernel),
 		.initrd = find_initrds(handoff),
-		.command_line = find_command_line(handoff),
+		.command_line = find_command_line(handoff, &kernel),
 	};
 	params_fill(&params, handoff, &kernel, &layout);
 	uint64_t cr3 = make_tables(handoff, &layout, kernel.memory);
 	copy_kernel(handoff, file, &kernel, layout.kernel);
-	linux_enter(cr3, own_physical(handoff, linux_gdt), layout.kernel + BZIMAGE_ENTRY_64, layout.params);
+	linux_enter(cr3, physical(handoff, linux_gdt), layout.kernel + BZIMAGE_ENTRY_64, layout.params);
 }
