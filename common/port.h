@@ -63,13 +63,16 @@ static inline int serial_start(void)
 	return 1;
 }
 
+/* A port that never gets ready must not hang a boot: so many reads of its status, each of about a microsecond, are
+   waited for in all. The longest sentence takes 45 milliseconds. */
+#define SERIAL_PATIENCE 250000
+
 static inline void serial_write(const char *text)
 {
-	for (; *text != 0; text++) {
-		/* Bounded: a port that never gets ready must not hang a boot. */
-		for (int tries = 0; tries < 100000 && !(in8(COM_LINE_STATUS) & COM_TRANSMITTER_EMPTY);
-		     tries++)
-			;
+	for (int patience = SERIAL_PATIENCE; *text != 0; text++) {
+		while (!(in8(COM_LINE_STATUS) & COM_TRANSMITTER_EMPTY))
+			if (--patience <= 0)
+				return;
 		out8(COM_DATA, (uint8_t)*text);
 	}
 }

@@ -103,6 +103,17 @@ static int place(struct boot *boot)
 	return 1;
 }
 
+/* A framebuffer that the direct map cannot show is none: its addresses there are the kernel's or nobody's. */
+static void judge_framebuffer(struct machine *machine)
+{
+	struct machine_framebuffer *framebuffer = &machine->framebuffer;
+	if (framebuffer->size <= DIRECT_MAP_SIZE_MAX &&
+	    framebuffer->base <= DIRECT_MAP_SIZE_MAX - framebuffer->size)
+		return;
+	log_line(machine, "framebuffer: at %x, beyond the direct map: not handed over", framebuffer->base);
+	*framebuffer = (struct machine_framebuffer){0};
+}
+
 /* Everything that is decided before anything is touched. */
 static int plan(struct boot *boot, struct machine *machine)
 {
@@ -127,6 +138,7 @@ static int plan(struct boot *boot, struct machine *machine)
 	if (needs->contract > TWINBOOT_CONTRACT_VERSION)
 		return fail(machine, ERROR_CONTRACT, (uint64_t)needs->contract,
 			    (uint64_t)TWINBOOT_CONTRACT_VERSION);
+	judge_framebuffer(machine);
 	if ((needs->flags & TWINBOOT_NEED_FRAMEBUFFER) && machine->framebuffer.base == 0)
 		return fail(machine, ERROR_NO_FRAMEBUFFER);
 	if ((needs->flags & TWINBOOT_NEED_LEVEL5_PAGING) && !boot->cpu.level5)

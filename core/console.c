@@ -19,6 +19,8 @@ __attribute__((
 #define VGA_ROWS              25
 #define VGA_LIGHT_GREY_ON_RED 0x4f00
 
+#define SENTENCE_MAX (MACHINE_ERROR_MAX + 16) /* with "twinboot: " and its line */
+
 struct screen {
 	const struct machine_framebuffer *framebuffer;
 	uint64_t memory;               /* where physical memory is mapped */
@@ -98,24 +100,43 @@ static void show_on_screen(const struct machine_framebuffer *framebuffer, uint64
 	}
 }
 
-void console_halt(const struct machine_framebuffer *framebuffer, uint64_t memory, int serial,
-		  const char *text)
+void console_show(const struct machine_framebuffer *framebuffer, uint64_t memory, const char *text)
 {
-	char whole[MACHINE_ERROR_MAX + 16];
-	text_format(whole, sizeof(whole), "twinboot: %s", text);
-	if (serial && serial_start()) {
-		serial_write("\r\n");
-		serial_write(whole);
-		serial_write("\r\n");
-	}
-	show_on_screen(framebuffer, memory, whole);
+	char sentence[SENTENCE_MAX];
+	text_format(sentence, sizeof(sentence), "twinboot: %s", text);
+	show_on_screen(framebuffer, memory, sentence);
+}
+
+void console_say(const char *text)
+{
+	char line[SENTENCE_MAX];
+	if (!serial_start())
+		return;
+	text_format(line, sizeof(line), "\r\ntwinboot: %s\r\n", text);
+	serial_write(line);
+}
+
+void console_halt(void)
+{
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }
 
+/* What is being drawn, or was: a fault while drawing leads to core_halt() again, with a sentence of its own. */
+static const char *on_screen;
+
 void core_halt(const struct machine *machine, const char *text)
 {
-	console_halt(&machine->framebuffer, 0, machine->serial != 0, text);
+	if (on_screen == NULL) {
+		/* The screen first: a port to which nothing is connected can take its time. */
+		on_screen = text;
+		console_show(&machine->framebuffer, 0, text);
+	} else if (machine->serial) {
+		console_say(on_screen);
+	}
+	if (machine->serial)
+		console_say(text);
+	console_halt();
 }
 
 void fail_halt(struct machine *machine, const char *format, ...)

@@ -27,9 +27,11 @@ static inline void *at(uint64_t physical)
 /* fail() for when the firmware is gone: shows the error and halts. */
 _Noreturn void fail_halt(struct machine *machine, const char *format, ...);
 
-/* core_halt() for whoever has no machine: `framebuffer` as machine.h has it, physical memory mapped at `memory`. */
-_Noreturn void console_halt(const struct machine_framebuffer *framebuffer, uint64_t memory, int serial,
-			    const char *text);
+/* console.c: the last words, for whoever has no machine and can reach no variable (net.c). On the screen that
+   `framebuffer` describes, physical memory being mapped at `memory`; on COM1, if it is there; the end. */
+void console_show(const struct machine_framebuffer *framebuffer, uint64_t memory, const char *text);
+void console_say(const char *text);
+_Noreturn void console_halt(void);
 
 /* payload.c: the padded kernel, seen as the ELF file that it is. */
 struct kernel {

@@ -13,10 +13,12 @@ static struct machine *owner;
 
 _Noreturn void trap_report(const struct frame *frame)
 {
+	char text[MACHINE_ERROR_MAX]; /* not the machine's: another sentence may be on its way to the screen */
 	uint64_t cr2;
 	__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
-	fail_halt(owner, ERROR_EXCEPTION, frame->vector, frame->error, frame->rip,
-		  frame->rip - (uintptr_t)core_text_start, cr2);
+	text_format(text, sizeof(text), ERROR_EXCEPTION, frame->vector, frame->error, frame->rip,
+		    frame->rip - (uintptr_t)core_text_start, cr2);
+	core_halt(owner, text);
 }
 
 void trap_gates(struct gate *gates, uint64_t entries, uint16_t selector, uint8_t stack)

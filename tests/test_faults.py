@@ -266,6 +266,18 @@ RUDE = {
         ),
         "TB30: exception 14 .*CR2 0x400000001230",
     ),
+    # The sentence is not lost where it cannot be drawn.
+    "exception-while-drawing": Rude(
+        (
+            Edit(
+                "core/boot.c",
+                "core_catch_exceptions(machine);",
+                "core_catch_exceptions(machine);\n\tmachine->framebuffer.base = 0x500000000000;"
+                "\n\t*(volatile char *)0x400000001230 = 0;",
+            ),
+        ),
+        "TB30: exception 14 .*CR2 0x400000001230",
+    ),
     "null-pointer": Rude(
         (
             Edit(

@@ -508,6 +508,34 @@ static void page_0_is_not_mapped_for_a_framebuffer(void **state)
 	}
 }
 
+static void a_framebuffer_beyond_the_direct_map_is_none(void **state)
+{
+	(void)state;
+	const uint64_t limit = UINT64_C(64) << 40, size = 0x300000;
+	const struct {
+		uint64_t base, size;
+		int stays;
+	} framebuffers[] = {
+		{limit - size, size, 1},      {limit - size + 0x1000, size, 0}, {limit, 1, 0},
+		{UINT64_C(1) << 47, size, 0}, {UINT64_MAX - 0xfff, size, 0},    {0xe0000000, limit, 0},
+		{0xe0000000, UINT64_MAX, 0},
+	};
+	for (uint32_t i = 0; i < sizeof(framebuffers) / sizeof(framebuffers[0]); i++) {
+		set_up(i % 2 ? 0xffffc00000000000 : LINKED, ET_EXEC, 16);
+		a_plain_pc(128 * ONE_MIB);
+		f.machine.framebuffer.base = framebuffers[i].base;
+		f.machine.framebuffer.size = framebuffers[i].size;
+		assert_true(run());
+		check_boot();
+		assert_int_equal(f.machine.framebuffer.base,
+				 framebuffers[i].stays ? framebuffers[i].base : 0);
+		f.machine.framebuffer.base = framebuffers[i].base;
+		f.machine.framebuffer.size = framebuffers[i].size;
+		needs()->flags = TWINBOOT_NEED_FRAMEBUFFER;
+		assert_int_equal(plan(&f.boot, &f.machine), framebuffers[i].stays);
+	}
+}
+
 static void many_processors(void **state)
 {
 	(void)state;
@@ -590,6 +618,7 @@ int main(void)
 		cmocka_unit_test(huge_machines),
 		cmocka_unit_test(the_identity_map_is_counted),
 		cmocka_unit_test(page_0_is_not_mapped_for_a_framebuffer),
+		cmocka_unit_test(a_framebuffer_beyond_the_direct_map_is_none),
 		cmocka_unit_test(many_processors),
 		cmocka_unit_test(hostile_machines),
 	};
