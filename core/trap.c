@@ -13,7 +13,8 @@ static struct machine *owner;
 
 _Noreturn void trap_report(const struct frame *frame)
 {
-	char text[MACHINE_ERROR_MAX]; /* not the machine's: another sentence may be on its way to the screen */
+	char text
+		[MACHINE_ERROR_MAX]; /* not the machine's: another sentence may be on its way to the screen */
 	uint64_t cr2;
 	__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
 	text_format(text, sizeof(text), ERROR_EXCEPTION, frame->vector, frame->error, frame->rip,

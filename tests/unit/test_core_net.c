@@ -21,10 +21,27 @@ __asm__(".pushsection .text\n.balign 4096\n.globl core_text_start, trap_entries,
 	".hidden core_text_start, trap_entries, core_rodata_end\n"
 	"core_text_start: .skip 64\ntrap_entries: .skip 512 + 8192\ncore_rodata_end:\n.popsection\n");
 
-_Noreturn void console_halt(const struct machine_framebuffer *framebuffer, uint64_t memory, int serial,
-			    const char *text)
+/* Nobody here gets that far. */
+void console_show(const struct machine_framebuffer *framebuffer, uint64_t memory, const char *text)
 {
-	(void)framebuffer, (void)memory, (void)serial, (void)text;
+	(void)framebuffer, (void)memory, (void)text;
+	abort();
+}
+
+void console_say(const char *text)
+{
+	(void)text;
+	abort();
+}
+
+void console_halt(void)
+{
+	abort();
+}
+
+void core_halt(const struct machine *halted, const char *text)
+{
+	(void)halted, (void)text;
 	abort();
 }
 
