@@ -123,9 +123,17 @@ struct __attribute__((aligned(8))) machine {
 	uint32_t log_size;             /* bytes without the NUL */
 	uint32_t reserved2;
 	struct machine_sample sample; /* core's own, from core_prepare() on */
+
+	/* Contract 2. The raw facts (records.h): an empty list in `records_capacity` bytes of the front door's. */
+	uint64_t records;
+	uint32_t records_size, records_capacity;
+	uint32_t records_last; /* offset of the last record, if there is any */
+	uint32_t secure_boot;  /* enum twinboot_secure_boot */
+	uint32_t measured;     /* enum twinboot_measured, ORed */
+	uint32_t reserved3;
 };
 
-_Static_assert(sizeof(struct machine) == 5672, "the same layout for i686 and x86-64");
+_Static_assert(sizeof(struct machine) == 5704, "the same layout for i686 and x86-64");
 
 /* Checks payload, processor and memory and decides whether this kernel can run here. Returns 1, or 0 with
    machine->error set. Calls no firmware; writes to nothing but machine->scratch and fields of *machine. */

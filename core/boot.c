@@ -74,7 +74,7 @@ static uint64_t arena_bound(const struct boot *boot)
 	uint64_t stacks = boot->cpu_count > 0 ? boot->cpu_count : 1;
 	tables += stacks * (boot->stack_size + PAGE_SIZE) / LARGE_PAGE; /* in the window, page by page */
 	return page_up(tables * PAGE_SIZE + stacks * (boot->stack_size + sizeof(struct twinboot_cpu)) +
-		       program_headers_size(&boot->kernel) + net_size(boot));
+		       program_headers_size(&boot->kernel) + net_size(boot) + records_bytes(boot->machine));
 }
 
 /* A kernel linked in the lower half wants physical to equal virtual. Where it lies elsewhere but its place is

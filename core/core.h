@@ -200,6 +200,10 @@ struct start {
 };
 _Static_assert(sizeof(struct start) <= PAGE_SIZE, "one page of the window");
 
+/* records.c: machine->records in the arena, with their end. */
+uint64_t records_bytes(const struct machine *machine); /* bytes of the arena for that */
+void records_make(struct boot *boot, struct twinboot_handoff *handoff);
+
 /* net.c: the descriptor tables that every CPU enters the kernel with and, unless the kernel's note says
    otherwise, an IDT that catches its exceptions until it loads its own. */
 void net_build(struct boot *boot);

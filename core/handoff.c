@@ -11,6 +11,7 @@ struct block {
 	struct twinboot_handoff handoff;
 	struct twinboot_framebuffer framebuffer;
 	struct twinboot_module modules[PAYLOAD_MODULES_MAX];
+	struct twinboot_module_fact facts[PAYLOAD_MODULES_MAX];
 	uint8_t edid[128];
 	uint8_t device_path[MACHINE_DEVICE_PATH_MAX];
 	char firmware[MACHINE_FIRMWARE_NAME_MAX];
@@ -49,10 +50,18 @@ static void describe_modules(const struct boot *boot, struct block *block)
 			.name = virtual(boot, base + module->name),
 			.arguments = virtual(boot, base + module->arguments),
 		};
+		block->facts[i] = (struct twinboot_module_fact){
+			.role = TWINBOOT_ROLE_MODULE,
+			.flags = TWINBOOT_MODULE_CHECKED,
+			.memory_size = page_up(module->size),
+		};
 	}
 	block->handoff.module_count = info->module_count;
-	if (info->module_count > 0)
+	block->handoff.module_fact_size = sizeof(block->facts[0]);
+	if (info->module_count > 0) {
 		block->handoff.modules = virtual(boot, block->modules);
+		block->handoff.module_facts = virtual(boot, block->facts);
+	}
 }
 
 static void describe_framebuffer(const struct boot *boot, struct block *block)
@@ -117,8 +126,9 @@ static void describe_memory(struct boot *boot, struct twinboot_handoff *handoff)
 	struct memory *memory = &boot->memory;
 	uint64_t rows_max = 2 * (uint64_t)(machine->region_count + 1) + 1;
 	struct twinboot_region *rows = memory_take(memory, rows_max * sizeof(*rows));
-	memory_add(machine, memory->arena_next, memory->arena_top - memory->arena_next,
-		   TWINBOOT_MEMORY_LOADER);
+	handoff->arena_phys = memory->arena_next;
+	handoff->arena_size = memory->arena_top - memory->arena_next;
+	memory_add(machine, handoff->arena_phys, handoff->arena_size, TWINBOOT_MEMORY_LOADER);
 	handoff->memory_map_count =
 		memory_normalise(at(machine->regions), machine->region_count, at(machine->scratch), rows);
 	handoff->memory_map = virtual(boot, rows);
@@ -160,7 +170,15 @@ struct twinboot_handoff *handoff_make(struct boot *boot)
 	handoff->entropy_source = cpu_entropy(handoff->entropy, machine->entropy_source);
 
 	handoff->exception_net = boot->start->idtr.base;
+	if (boot->low_page < ONE_MIB &&
+	    boot->low_page < boot->memory.arena_low) /* else a page of the arena */
+		handoff->low_page_phys = boot->low_page;
+	handoff->loader_phys = page_down(machine->loader_base);
+	handoff->loader_size = page_up(machine->loader_base + machine->loader_size) - handoff->loader_phys;
+	handoff->secure_boot = machine->secure_boot;
+	handoff->measured = machine->measured;
 	boot->start->argument = direct(boot, handoff);
+	records_make(boot, handoff);
 	describe_memory(boot, handoff);
 	handoff->tsc_loader_entry = machine->tsc_entry;
 	handoff->tsc_payload_ready = machine->tsc_payload_ready;

@@ -41,8 +41,7 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs);
 /* tables.c */
 const void *configuration_table(EFI_GUID guid); /* NULL if there is none */
 void tables_find(struct machine *machine);
-void identity_find(struct machine *machine,
-		   EFI_HANDLE image); /* firmware's name, loader's place, boot device */
+void identity_find(struct machine *machine, EFI_HANDLE image); /* firmware's name, boot device */
 void chance_and_time(struct machine *machine);
 
 #endif

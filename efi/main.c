@@ -7,6 +7,7 @@
 
 /* linker/efi.ld and the payload's archive. Hidden: found relative to RIP, without a relocation. */
 #define HIDDEN __attribute__((visibility("hidden")))
+HIDDEN extern const uint8_t ImageBase[], loader_end[]; /* without the payload */
 HIDDEN extern uint8_t _kernel_start_addr[], _kernel_end_addr[], _modules_start_addr[], _modules_end_addr[];
 
 /* One PC wanted more than one try; eight have been enough for everyone. */
@@ -86,6 +87,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 		     (uint64_t)damage.expected);
 		return give_up(&machine);
 	}
+	machine.loader_base = (uintptr_t)ImageBase;
+	machine.loader_size = (uint64_t)(loader_end - ImageBase);
 	machine.kernel = (uintptr_t)_kernel_start_addr;
 	machine.kernel_size = (uint64_t)(_kernel_end_addr - _kernel_start_addr);
 	machine.modules = (uintptr_t)_modules_start_addr;

@@ -71,8 +71,6 @@ void identity_find(struct machine *machine, EFI_HANDLE image)
 	uint8_t *path;
 	if (EFI_ERROR(bs->HandleProtocol(image, &image_guid, (void **)&loaded)))
 		return;
-	machine->loader_base = (uintptr_t)loaded->ImageBase;
-	machine->loader_size = loaded->ImageSize;
 	if (loaded->DeviceHandle == NULL ||
 	    EFI_ERROR(bs->HandleProtocol(loaded->DeviceHandle, &path_guid, (void **)&path)))
 		return;

@@ -213,15 +213,18 @@ enum twinboot_measured {
 };
 
 /*
- * Raw facts: records of any number and order behind handoff->records, each `size` bytes long from one header
- * to the next (a multiple of 8), the last one of type TWINBOOT_RECORD_END. A reader skips types that it does
- * not know, and ignores bytes beyond those it knows. They are what the firmware said, unchecked, where the
- * rest of the handoff is what the loader made of it.
+ * Raw facts: records of any number and order behind handoff->records, each at a multiple of 8, the last one of
+ * type TWINBOOT_RECORD_END. A reader skips types that it does not know, and ignores bytes beyond those it
+ * knows. They are what the firmware said, unchecked, where the rest of the handoff is what the loader made of
+ * it. What the machine or the firmware does not have has no record.
  */
 struct twinboot_record {
 	uint32_t type; /* enum twinboot_record_type */
-	uint32_t size; /* bytes, this header included, a multiple of 8 */
+	uint32_t size; /* bytes, this header included; the next record begins at the next multiple of 8 */
 };
+#define TWINBOOT_NEXT_RECORD(record) \
+	((const struct twinboot_record *)((uintptr_t)(record) + \
+					  (((record)->size + UINT64_C(7)) & ~UINT64_C(7))))
 
 enum twinboot_record_type {
 	TWINBOOT_RECORD_END = 0,
@@ -236,10 +239,7 @@ enum twinboot_record_type {
 	TWINBOOT_RECORD_EDD = 9, /* the result buffer of INT 13h AH=48h (EDD-3), from its size word on */
 	TWINBOOT_RECORD_DHCP_ACK = 10, /* the packet, from BOOTP's op on (RFC 951), as the boot ROM kept it */
 	TWINBOOT_RECORD_NETWORK_SERVER = 11, /* struct twinboot_network_server */
-	TWINBOOT_RECORD_LOAD_OPTIONS =
-		12, /* EFI_LOADED_IMAGE_PROTOCOL.LoadOptions, LoadOptionsSize bytes, padded */
-	TWINBOOT_RECORD_LOADER_DEVICE_PART =
-		13, /* 16 bytes: GUID of the partition that the loader's file is on */
+	TWINBOOT_RECORD_LOAD_OPTIONS = 12, /* EFI_LOADED_IMAGE_PROTOCOL.LoadOptions, LoadOptionsSize bytes */
 };
 
 /* INT 15h E820h, row by row in the BIOS' order (ACPI 6.5, 15.1). The rows follow this structure. */
@@ -255,16 +255,17 @@ struct twinboot_e820_row {
 	uint32_t attributes; /* ACPI 3.0's extended attributes, as the BIOS left them */
 };
 
-/* A TPM's event log, copied. final_*: what the firmware logged after GetEventLog() (TCG EFI Protocol
-   Specification, 7.2); NULL and 0 on BIOS. */
+/* The TPM's event log as the firmware of a UEFI machine gave it to the loader (TCG EFI Protocol Specification,
+   6.4). The log follows this structure. On BIOS it stands where ACPI's TPM2 or TCPA table says. */
 struct twinboot_tpm_log {
 	struct twinboot_record record;
-	uint32_t format; /* 1: TCG 1.2, SHA-1 alone; 2: crypto agile (TCG PC Client Platform Firmware Profile)
-			  */
+	uint32_t
+		format; /* 1: TCG 1.2, SHA-1 alone; 2: crypto agile (TCG PC Client Platform Firmware Profile) */
 	uint32_t truncated; /* 1: the firmware had more events than room */
-	const void *log;
-	uint64_t log_size;   /* bytes */
-	uint64_t final_phys; /* EFI_TCG2_FINAL_EVENTS_TABLE, or 0 */
+	uint64_t log_size;  /* bytes */
+	/* EFI_TCG2_FINAL_EVENTS_TABLE (7.2 there), or 0: what was logged from the first GetEventLog() on. */
+	uint64_t final_phys;
+	uint64_t final_known; /* bytes of that table's events that the log has, too: skip them */
 };
 
 /* Every mode with a linear framebuffer that the firmware offers. The rows follow this structure. */
@@ -418,7 +419,8 @@ struct twinboot_handoff {
 	/* What the kernel stands on as long as it runs on what the loader made; all of type LOADER. */
 	uint64_t arena_phys, arena_size; /* page tables, stacks, GDT, this handoff and what it points to */
 	uint64_t low_page_phys; /* where other CPUs start, and one that comes late still runs; 0: none */
-	uint64_t loader_phys, loader_size; /* the loader's own image or, on BIOS, its memory below 1 MiB */
+	uint64_t loader_phys, loader_size; /* the loader's own code and data, without the payload; the
+					      exception net runs there */
 
 	/* The IDT that catches exceptions until the kernel loads its own: vectors 0 to 31 end in a sentence
 	   on COM1 and on the screen. 0: the kernel's note says contract 1, or TWINBOOT_NO_EXCEPTION_NET. */

@@ -42,6 +42,10 @@ static void check_pointers(void)
 		{"cpus", handoff->cpus, handoff->cpu_count * sizeof(*handoff->cpus)},
 		{"log", handoff->log, handoff->log_size + 1},
 		{"boot_device_path", handoff->boot_device_path, 4},
+		{"module_facts", handoff->module_facts, handoff->module_count * handoff->module_fact_size},
+		{"placements", handoff->placements, handoff->placement_count * sizeof(*handoff->placements)},
+		{"adapter_data", handoff->adapter_data, handoff->adapter_data_size},
+		{"records", handoff->records, handoff->records_size},
 	};
 	const char *bad = NULL;
 
