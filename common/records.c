@@ -9,18 +9,17 @@ static void *at(uint64_t physical)
 	return (void *)(uintptr_t)physical; /* NOLINT(performance-no-int-to-ptr) */
 }
 
-/* `size` zeroed bytes at the end of what there is, the record that they belong to not yet counted. */
+/* `size` zeroed bytes from the offset `from` on, which is the list's end or a little behind it. */
 static uint8_t *take(struct machine *machine, uint32_t from, uint32_t size, uint32_t type)
 {
 	if (from > machine->records_capacity || size > machine->records_capacity - from) {
 		log_line(machine, "records: no room for %u bytes of type %u", (uint64_t)size, (uint64_t)type);
 		return 0;
 	}
-	uint8_t *bytes = at(machine->records + from);
-	for (uint32_t i = 0; i < size; i++)
-		bytes[i] = 0;
-	machine->records_size = from + size;
-	return bytes;
+	uint8_t *list = at(machine->records);
+	while (machine->records_size < from + size)
+		list[machine->records_size++] = 0;
+	return list + from;
 }
 
 void *record_add(struct machine *machine, uint32_t type, uint32_t size)
