@@ -66,9 +66,9 @@ $(OUT)/efi/alone.o: bench/floor/efi.c bench/report.h
 	$(call say,CC efi,$<)$(CC) $(EFI_FLAGS) -DSTOP_AT_ONCE -c -o $@ $<
 $(OUT)/floor.so: $(OUT)/efi/bench/floor/efi.c.o
 $(OUT)/alone.so: $(OUT)/efi/alone.o
-# With core and by the same linker script, so that sections and sizes are twinboot's own but for a few pages; self.c.o is
+# With core and by the same linker script, so that sections and sizes are twinboot's own but for a few pages; own_sums.c.o is
 # where finish puts its checksums.
-$(OUT)/floor.so $(OUT)/alone.so: $(OUT)/core.o $(OUT)/efi/efi/self.c.o $(PAYLOAD) $(OUT)/payload.ld linker/efi.ld
+$(OUT)/floor.so $(OUT)/alone.so: $(OUT)/core.o $(OUT)/efi/efi/own_sums.c.o $(PAYLOAD) $(OUT)/payload.ld linker/efi.ld
 	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -shared -Bsymbolic --no-undefined -z noexecstack -z max-page-size=4096 \
 		--hash-style=sysv --build-id=none -u _kernel_start_addr -T linker/efi.ld -o $@ /usr/lib/crt0-efi-x86_64.o \
 		$(filter %.o,$^) $(OUT)/libkernel_bin.a /usr/lib/libgnuefi.a

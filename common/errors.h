@@ -93,6 +93,9 @@
 	"firmware"
 #define ERROR_EFI_SELF \
 	"TB43: the loader itself is damaged in %s (checksum %x, should be %x); write the image again"
+#define ERROR_EFI_IMAGE \
+	"TB45: the firmware says that it has loaded %u KiB of this program, and the kernel or the modules would lie " \
+	"beyond; write the image again, or update the firmware"
 
 /* efi/ia32.c: what it says on a machine whose UEFI is 32-bit. It has no text_format(). */
 #define ERROR_EFI_32BIT \

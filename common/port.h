@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Port I/O and the serial port, alike in 32-bit and 64-bit code. */
+/* Interrupts, port I/O and the serial port, alike in 32-bit and 64-bit code. */
 #ifndef PORT_H
 #define PORT_H
 
 #include <stdint.h>
+
+static inline void interrupts_off(void)
+{
+	__asm__ volatile("cli");
+}
 
 static inline void out8(uint16_t port, uint8_t value)
 {

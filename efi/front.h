@@ -20,12 +20,12 @@ static inline void *at(uint64_t physical)
 	return (void *)(uintptr_t)physical; /* NOLINT(performance-no-int-to-ptr) */
 }
 
-/* self.c: 0 if what the firmware has loaded is not what the build made; `damage` then says where. */
-struct self_damage {
-	const char *section;
+/* own_sums.c: 0 if what the firmware has loaded is not what the build made; `damage` then says where. */
+struct own_damage {
+	const char *part;
 	uint32_t found, expected;
 };
-int self_check(struct self_damage *damage);
+int own_sums_agree(struct own_damage *damage);
 
 /* memory.c: each returns 0 with machine->error set if it fails. */
 int memory_buffers_allocate(struct machine *machine); /* for the map, regions and scratch */

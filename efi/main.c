@@ -42,6 +42,22 @@ static void wait_for_reader(void)
 	}
 }
 
+/* The console goes on drawing for the video mode that it knows: back to that. Apple's can be in no text mode
+   (Limine 10.1.0). */
+static void show(CHAR16 *text)
+{
+	SIMPLE_TEXT_OUTPUT_INTERFACE *console = st->ConOut;
+	if (console == NULL)
+		return;
+	console->Reset(console, FALSE);
+	if (console->Mode != NULL &&
+	    (console->Mode->Mode < 0 || console->Mode->Mode >= console->Mode->MaxMode))
+		console->SetMode(console, 0);
+	console->OutputString(console, (CHAR16 *)L"\r\ntwinboot: ");
+	console->OutputString(console, text);
+	console->OutputString(console, (CHAR16 *)L"\r\n");
+}
+
 /* Shown on the firmware's console and, since that may be a screen only, on COM1. Then back to the firmware.
  */
 static EFI_STATUS give_up(const struct machine *machine)
@@ -56,24 +72,77 @@ static EFI_STATUS give_up(const struct machine *machine)
 		serial_write(machine->error);
 		serial_write("\r\n");
 	}
-	if (st->ConOut != NULL) {
-		/* The console goes on drawing for the video mode that it knows: back to that. */
-		st->ConOut->Reset(st->ConOut, FALSE);
-		st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"\r\ntwinboot: ");
-		st->ConOut->OutputString(st->ConOut, wide);
-		st->ConOut->OutputString(st->ConOut, (CHAR16 *)L"\r\n");
-	}
+	show(wide);
 	memory_give_back();
 	wait_for_reader();
 	return EFI_ABORTED;
+}
+
+static int lies_within(uint64_t start, uint64_t size, uint64_t base, uint64_t all)
+{
+	return start >= base && size <= all && start - base <= all - size;
+}
+
+/* The payload has come with the image, whose size the firmware took from a header field that has no checksum:
+   signing and added sections change it. */
+static int payload_find(struct machine *machine, EFI_HANDLE image)
+{
+	EFI_GUID guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
+	EFI_LOADED_IMAGE_PROTOCOL *loaded;
+	uint64_t base = 0, size = 0;
+	if (!EFI_ERROR(bs->HandleProtocol(image, &guid, (void **)&loaded))) {
+		base = (uintptr_t)loaded->ImageBase;
+		size = loaded->ImageSize;
+	}
+	machine->loader_base = (uintptr_t)ImageBase;
+	machine->loader_size = (uint64_t)(loader_end - ImageBase);
+	machine->kernel = (uintptr_t)_kernel_start_addr;
+	machine->kernel_size = (uint64_t)(_kernel_end_addr - _kernel_start_addr);
+	machine->modules = (uintptr_t)_modules_start_addr;
+	machine->modules_size = (uint64_t)(_modules_end_addr - _modules_start_addr);
+	if (!lies_within(machine->kernel, machine->kernel_size, base, size) ||
+	    !lies_within(machine->modules, machine->modules_size, base, size))
+		return fail(machine, ERROR_EFI_IMAGE, size / 1024);
+	return 1;
+}
+
+/* What is stored has its checksums; what is not must be zeros, whoever was to write them. */
+static void payload_clear_tails(const struct machine *machine)
+{
+	const struct payload_info *info = at(machine->modules);
+	bs->SetMem(at(machine->kernel + info->kernel_stored), machine->kernel_size - info->kernel_stored, 0);
+	bs->SetMem(at(machine->modules + info->modules_stored), machine->modules_size - info->modules_stored,
+		   0);
+}
+
+/* iPXE of 2020 started images with it raised (iPXE #113): one more fact where something does not answer. */
+static void log_task_priority(struct machine *machine)
+{
+	EFI_TPL level = bs->RaiseTPL(TPL_HIGH_LEVEL);
+	bs->RestoreTPL(level);
+	if (level != TPL_APPLICATION)
+		log_line(machine, "started at task priority %u", (uint64_t)level);
+}
+
+/* What the firmware tells. */
+static void gather(struct machine *machine)
+{
+	tables_find(machine);
+	log_firmware(machine);
+	log_task_priority(machine);
+	log_payload(machine);
+	chance_and_time(machine);
+	const struct payload_info *info = at(machine->modules);
+	video_set(machine, &info->needs);
+	log_framebuffer(machine);
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 {
 	static struct machine machine;
 	uint64_t tsc_entry = __builtin_ia32_rdtsc();
-	struct self_damage damage;
-	int is_whole = self_check(&damage); /* before the first byte of .data changes */
+	struct own_damage damage;
+	int is_whole = own_sums_agree(&damage); /* before the first byte of .data changes */
 	machine = (struct machine){.tsc_entry = tsc_entry};
 	machine.tsc_payload_ready = machine.tsc_entry; /* the firmware has loaded it with us */
 	st = system_table;
@@ -83,35 +152,26 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 	machine.firmware_type = TWINBOOT_FIRMWARE_UEFI;
 	machine.serial = (uint32_t)serial_exists();
 	if (!is_whole) {
-		fail(&machine, ERROR_EFI_SELF, damage.section, (uint64_t)damage.found,
+		fail(&machine, ERROR_EFI_SELF, damage.part, (uint64_t)damage.found,
 		     (uint64_t)damage.expected);
 		return give_up(&machine);
 	}
-	machine.loader_base = (uintptr_t)ImageBase;
-	machine.loader_size = (uint64_t)(loader_end - ImageBase);
-	machine.kernel = (uintptr_t)_kernel_start_addr;
-	machine.kernel_size = (uint64_t)(_kernel_end_addr - _kernel_start_addr);
-	machine.modules = (uintptr_t)_modules_start_addr;
-	machine.modules_size = (uint64_t)(_modules_end_addr - _modules_start_addr);
+	if (!payload_find(&machine, image))
+		return give_up(&machine);
 	identity_find(&machine, image);
-	tables_find(&machine);
-	log_firmware(&machine);
-	log_payload(&machine);
-	chance_and_time(&machine);
-	const struct payload_info *info = at(machine.modules);
-	video_set(&machine, &info->needs);
-	log_framebuffer(&machine);
+	gather(&machine);
 
 	UINTN key;
 	if (!memory_buffers_allocate(&machine) || !memory_map_read(&machine, &key) ||
 	    !core_prepare(&machine) || !memory_for_core(&machine))
 		return give_up(&machine);
+	payload_clear_tails(&machine);
 	bs->SetWatchdogTimer(0, 0, 0, NULL); /* a Lenovo's fired nine seconds later */
 	network_stop();
 	if (!exit_boot_services(&machine, image))
 		core_halt(&machine,
 			  machine.error); /* the firmware is half gone: nothing else may be called */
-	__asm__ volatile("cli");
+	interrupts_off();
 	if (machine.serial)
 		serial_start();
 	log_memory(&machine);

@@ -36,7 +36,7 @@ def ar_members(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 # PE32+ (Microsoft's PE format: "Optional Header", "Section Table").
 
-PE_EXECUTE, PE_WRITE = 0x20000000, 0x80000000
+PE_EXECUTE, PE_WRITE, PE_DISCARDABLE = 0x20000000, 0x80000000, 0x02000000
 PE_NX_COMPAT = 0x100
 PE_DIRECTORY_BASE_RELOCATION = 5
 
@@ -56,11 +56,11 @@ class Pe:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        header = struct.unpack_from("<I", data, 0x3C)[0]
+        header = self.header = struct.unpack_from("<I", data, 0x3C)[0]
         if data[:2] != b"MZ" or data[header : header + 4] != b"PE\0\0":
             raise ValueError("not a PE file")
         coff = struct.unpack_from("<HHIIIHH", data, header + 4)
-        self.machine, count, self.timestamp, optional_size = coff[0], coff[1], coff[2], coff[5]
+        self.machine, count, self.timestamp, self.symbol_table, self.symbol_count, optional_size = coff[:6]
         optional = header + 24
         if struct.unpack_from("<H", data, optional)[0] != 0x20B:
             raise ValueError("not PE32+")
@@ -72,7 +72,8 @@ class Pe:
         directories = struct.unpack_from("<I", data, optional + 108)[0]
         pairs = data[optional + 112 : optional + 112 + 8 * directories]
         self.directories = [(address, size) for address, size in struct.iter_unpack("<II", pairs)]
-        table = data[optional + optional_size : optional + optional_size + 40 * count]
+        self.section_table = optional + optional_size  # in the file
+        table = data[self.section_table : self.section_table + 40 * count]
         self.sections = [
             PeSection(name.rstrip(b"\0").decode(), virtual_size, address, raw_size, raw_offset, flags)
             for name, virtual_size, address, raw_size, raw_offset, flags in struct.iter_unpack(

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """BOOTX64.EFI is what strict firmware and signing want: W^X, NX, page alignment, no gaps."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from elf import PAGE
-from formats import PE_DIRECTORY_BASE_RELOCATION, PE_EXECUTE, PE_NX_COMPAT, PE_WRITE, Pe, round_up
+from faults.workshop import Edit, Workshop
+from formats import PE_DIRECTORY_BASE_RELOCATION, PE_DISCARDABLE, PE_EXECUTE, PE_NX_COMPAT, PE_WRITE, Pe, round_up
 from lab import Build
 
 EFI_APPLICATION = 10  # IMAGE_SUBSYSTEM_EFI_APPLICATION
@@ -74,3 +78,30 @@ def test_no_wrong_checksum(efi: Pe) -> None:
 
 def test_no_time_of_the_build(efi: Pe) -> None:
     assert efi.timestamp == 0
+
+
+def test_no_section_can_be_discarded(efi: Pe) -> None:
+    """shim leaves such sections out, and .reloc has a checksum."""
+    assert not [section.name for section in efi.sections if section.characteristics & PE_DISCARDABLE]
+
+
+def test_no_symbol_table_is_promised(efi: Pe) -> None:
+    assert (efi.symbol_table, efi.symbol_count) == (0, 0)
+
+
+def test_objcopy_takes_a_section_out(reference: Build, scratch: Path) -> None:
+    kernel = scratch / "kernel"
+    command = ["objcopy", "-O", "binary", "--only-section=.kernel", reference.out / "BOOTX64.EFI", kernel]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert kernel.read_bytes().rstrip(b"\0") == reference.read("kernel.padded").rstrip(b"\0")
+
+
+def test_initialised_data_is_what_was_written(workshop: Workshop) -> None:
+    """ld writes .dynstr to the beginning of the section that it is in."""
+    data = bytes(range(1, 256))
+    story = "EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)\n{"
+    variable = f"uint8_t initialised[] __attribute__((used)) = {{{', '.join(map(str, data))}}};\n"
+    workshop.rude((Edit("efi/main.c", story, variable + story),))
+    efi = Pe((workshop.out / "BOOTX64.EFI").read_bytes())
+    assert data in efi.loaded(efi.section(".data"))

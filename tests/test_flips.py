@@ -84,8 +84,8 @@ def verdict(firmware: str, flip: Flip, result: Result) -> str:
         code = re.search(r"^twinboot: (TB\d\d)", result.transcript, re.MULTILINE)
         found = code[1] if code else "no code"
         return "" if found in flip.range.codes else f"{flip}: {found} instead of {flip.range.codes}"
-    # Firmware refuses odd relocations itself; and what runs before the check can only crash.
-    if firmware == "uefi" and flip.range.name in (".text", ".reloc"):
+    # Firmware refuses odd headers and relocations itself; and what runs before the check can only crash.
+    if firmware == "uefi" and flip.range.name in ("headers", ".text", ".reloc"):
         return ""
     return f"{flip}: {result}"
 

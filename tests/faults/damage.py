@@ -113,13 +113,18 @@ class Image:
 
     @property
     def efi_ranges(self) -> list[Range]:
-        """The sections of BOOTX64.EFI as far as firmware loads them."""
+        """The sections of BOOTX64.EFI as far as firmware loads them, and of its headers what has a checksum."""
         pe = Pe(bytes(self.data[self.efi : self.efi + 4096]))
+        headers = [
+            Range("headers", self.efi, pe.header + 6, ("TB43",)),  # up to the number of sections
+            Range("headers", self.efi + pe.header + 40, 8, ("TB43",)),  # entry point, base of code
+            Range("headers", self.efi + pe.section_table, 40 * len(pe.sections), ("TB43",)),
+        ]
         own = [s for s in pe.sections if s.name not in (".modules", ".kernel")]
         sections = [
             Range(s.name, self.efi + s.raw_offset, min(s.raw_size, s.virtual_size), ("TB43",)) for s in own
         ]
-        return [*sections, *self.bios_ranges[2:]]
+        return [*headers, *sections, *self.bios_ranges[2:]]
 
     def fix_table(self) -> None:
         self.put(self.table + TABLE_CRC, 0)
