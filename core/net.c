@@ -135,10 +135,9 @@ _Noreturn void net_report(const struct frame *frame)
 	uint64_t cr2;
 	__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
 	net_sentence(text, sizeof(text), net, frame, cr2);
-	/* COM1 first: nothing here can be remembered, so a sentence that cannot be drawn would be lost. */
+	/* COM1 first: a fault while drawing ends the report (trap.S). */
 	if (net->serial)
 		console_say(text);
-	if (frame->rip - LOADER_WINDOW_CORE >= LOADER_WINDOW_SIZE / 2) /* not a fault of the drawing's own */
-		console_show(&net->framebuffer, net->direct_map, text);
+	console_show(&net->framebuffer, net->direct_map, text);
 	console_halt();
 }
