@@ -352,11 +352,13 @@ $(OUT)/fuzz/%: tests/fuzz/%.c $$(call links,tests/fuzz/$$*.c) $$(call includes,t
 	@mkdir -p $(@D)
 	$(call say,FUZZER,$<)clang -std=gnu11 -O1 -g $(SANITIZE) -fsanitize=fuzzer -I . -I include -o $@ $< $(call links,$<)
 
+# Boots wait as much as they work: one process more than there are CPUs. A file's tests stay together.
+PYTEST = $(PYTHON) -m pytest -q -n $$(( $$(nproc) + 1 )) --dist loadfile tests
 .PHONY: test test-all unit lint fuzz
 test: unit lint $(IMAGE) ## unit tests on the host, lint, and boots through both firmwares
-	$(PYTHON) -m pytest -q tests
+	$(PYTEST)
 test-all: unit lint $(IMAGE) ## the same with the whole boot matrix
-	$(PYTHON) -m pytest -q tests -m ''
+	$(PYTEST) -m ''
 unit: $(UNIT_TESTS) ## the unit tests alone
 	@for test in $(UNIT_TESTS); do CMOCKA_MESSAGE_OUTPUT=stdout $$test >$$test.log 2>&1 || { cat $$test.log; exit 1; }; \
 		tail -1 $$test.log | sed "s|^|$$test: |"; done

@@ -17,7 +17,7 @@ import pytest  # noqa: E402
 
 import qemu  # noqa: E402
 from faults.workshop import Workshop  # noqa: E402
-from lab import FIRMWARES, Build, Lab  # noqa: E402
+from lab import FIRMWARES, SHARED, Build, Lab  # noqa: E402
 from probes import MissingTool  # noqa: E402
 from qemu import Result  # noqa: E402
 from started import Store  # noqa: E402
@@ -25,16 +25,27 @@ from started import Store  # noqa: E402
 _lab: Optional[Lab] = None  # from the end of the collection on
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Starts the boots that the selected tests will ask for, in their order."""
-    global _lab
-    if session.config.option.collectonly:
-        return
+def pytest_configure(config: pytest.Config) -> None:
+    """With several processes (pytest -n), the first one makes the directory that all share."""
+    if SHARED not in os.environ:
+        directory = tempfile.TemporaryDirectory(prefix="twinboot-tests-")
+        os.environ[SHARED] = directory.name
+        config.add_cleanup(directory.cleanup)
     # Kept for the next run: COLD=1 does without, as it does for make run.
     if os.environ.get("COLD", "0") in ("", "0"):
         qemu.STORE = Store(ROOT / "build/started")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Starts the boots that the selected tests will ask for, in their order; one of several processes does not know which
+    tests will be its own."""
+    global _lab
+    if session.config.option.collectonly:
+        return
     _lab = Lab()
     session.config.add_cleanup(_lab.close)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
     for item in session.items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         if "reports" in item.fixturenames:  # type: ignore[attr-defined]

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Builds and boots what the tests look at: each kernel is built once, each pair of kernel and firmware booted
-once, two machines at a time and ahead of the tests that wait for them."""
+"""Builds and boots what the tests look at: each kernel is built once, each pair of kernel and machine booted once, for all
+processes of one test run."""
 
+import fcntl
+import hashlib
 import os
+import pickle
 import shutil
 import subprocess
-import tempfile
-import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, TypeVar
+from typing import Iterator
 
 from probes import PROBES
 from qemu import Machine, Result, boot
@@ -19,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ARTEFACTS = ("libkernel_bin.a", "legacy.elf", "BOOTX64.EFI", "twinboot.img", "kernel.padded")
 FIRMWARES = ("bios", "uefi")
 BOOTS_AT_A_TIME = 2
+SHARED = "TWINBOOT_TESTS"  # the environment's name for the directory that a test run's processes share
 # Made by the project itself, besides the reference kernel.
 NEEDY = ("level5", "identity", "alone", "24bit", "16bit", "nowish", "oddwish", "low")  # NEEDS_… in the Makefile
 OWN_KERNELS = ("hello", *(f"kernel-{name}" for name in NEEDY))
@@ -47,8 +50,6 @@ TOLD = {
     "IMAGE",
 }
 
-T = TypeVar("T")
-
 
 def make(out: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """make with its output in `out`, free of what the make that runs these tests was told."""
@@ -76,11 +77,56 @@ class Build:
         return (self.out / name).read_bytes()
 
 
+def shared() -> Path:
+    return Path(os.environ[SHARED])
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """One at a time, among all threads and processes of the test run."""
+    with (shared() / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def reference_build() -> Build:
+    """The default build, with the reference kernel: the one that is compiled from nothing."""
+    out, messages = shared() / "reference", shared() / "reference.messages"
+    with locked("reference"):
+        if not messages.exists():
+            messages.write_text(whole(make(out)))
+    return Build(out, messages.read_text())
+
+
+def compiled_already(out: Path, called: str = "") -> None:
+    """Puts into `out`, which make will know as `called`, what the reference build has compiled: seconds for each test that
+    builds in a place of its own."""
+    source = reference_build().out
+    shutil.copytree(source, out, ignore=shutil.ignore_patterns("*.img"), dirs_exist_ok=True)
+    for file in out.rglob("*.d"):  # with the names of what depends on headers
+        file.write_text(file.read_text().replace(str(source), called or str(out)))
+
+
+def whole(done: "subprocess.CompletedProcess[str]") -> str:
+    """What make said on stderr, if all went well."""
+    assert done.returncode == 0, f"{' '.join(done.args)}\n{done.stderr}"
+    return done.stderr
+
+
+def copy_sources(directory: Path) -> None:
+    """The source tree, without git's directory and what make has built."""
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if name == ".git" or (Path(folder) / name / ".packages-build").exists()]
+
+    shutil.copytree(ROOT, directory, ignore=left_out, dirs_exist_ok=True)
+
+
 def build(out: Path, *arguments: str) -> Build:
     """A build that must succeed."""
-    done = make(out, *arguments)
-    assert done.returncode == 0, f"{' '.join(done.args)}\n{done.stderr}"
-    return Build(out, done.stderr)
+    if not (out / "core.o").exists():
+        compiled_already(out)
+    return Build(out, whole(make(out, *arguments)))
 
 
 class Lab:
@@ -88,58 +134,57 @@ class Lab:
     kept."""
 
     def __init__(self) -> None:
-        self._temporary = tempfile.TemporaryDirectory(prefix="twinboot-tests-")
-        self._directory = Path(self._temporary.name)
         self._pool = ThreadPoolExecutor(BOOTS_AT_A_TIME)
-        self._builds: dict[str, Future[Build]] = {}
-        self._boots: dict[tuple[str, str, Machine], Future[Result]] = {}
-        self._lock, self._workshop = threading.Lock(), threading.Lock()
+        self._boots: dict[str, Future[Result]] = {}
 
     def build(self, kernel: str) -> Build:
-        return self._once(self._builds, kernel, lambda: self._build(kernel))
+        if kernel == "reference":
+            return reference_build()
+        kept = shared() / kernel
+        with locked(kernel):
+            if not (kept / "messages").exists():
+                self._build(kernel, kept)
+        return Build(kept, (kept / "messages").read_text())
 
     def start(self, kernel: str, firmware: str, machine: Machine = Machine()) -> None:
-        """Boots as soon as there is room. The reference kernel on the usual machine looks at clock, variables and entropy:
-        there the firmware starts anew."""
-        key, cold = (kernel, firmware, machine), kernel == "reference" and machine == Machine()
+        """Boots as soon as there is room."""
+        key = repr((kernel, firmware, machine))
         if key not in self._boots:
-            self._boots[key] = self._pool.submit(lambda: boot(firmware, self.build(kernel).image, machine, cold=cold))
+            self._boots[key] = self._pool.submit(self._boot, key, kernel, firmware, machine)
 
     def boot(self, kernel: str, firmware: str, machine: Machine = Machine()) -> Result:
         self.start(kernel, firmware, machine)
-        return self._boots[kernel, firmware, machine].result()
+        return self._boots[repr((kernel, firmware, machine))].result()
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
-        self._temporary.cleanup()
 
-    def _build(self, kernel: str) -> Build:
-        if kernel == "reference":
-            return build(self._directory / kernel)
+    def _boot(self, key: str, kernel: str, firmware: str, machine: Machine) -> Result:
+        """The reference kernel on the usual machine looks at clock, variables and entropy: there the firmware starts anew."""
+        cold = kernel == "reference" and machine == Machine()
+        name = hashlib.sha256(key.encode()).hexdigest()[:16]
+        kept = shared() / f"{name}.result"
+        with locked(name):
+            if not kept.exists():
+                kept.write_bytes(pickle.dumps(boot(firmware, self.build(kernel).image, machine, cold=cold)))
+        result = pickle.loads(kept.read_bytes())
+        assert isinstance(result, Result)
+        return result
+
+    def _build(self, kernel: str, kept: Path) -> None:
         if kernel == WITH_MODULES:
             modules = " ".join(module(path, name) for name, path in MODULES.items())
-            return build(self._directory / kernel, f"CMDLINE={COMMAND_LINE}", f"MODULES={modules}")
+            done = build(kept, f"CMDLINE={COMMAND_LINE}", f"MODULES={modules}")
+            (kept / "messages").write_text(done.messages)
+            return
         # The others are made one after the other in one place, as a person does who tries several kernels.
-        with self._workshop:
-            out = self._directory / "workshop"
+        with locked("workshop"):
+            out = shared() / "workshop"
             out.mkdir(exist_ok=True)
             file = out / f"{kernel}.elf"
             if kernel not in OWN_KERNELS:
                 PROBES[kernel].build(file)
             done = build(out, f"KERNEL={file}")
-            kept = self._directory / kernel
             kept.mkdir()
             shutil.copy(done.image, kept)
-            return Build(kept, done.messages)
-
-    def _once(self, done: "dict[str, Future[T]]", name: str, work: Callable[[], T]) -> T:
-        """Whoever asks first does the work; the others wait for it."""
-        with self._lock:
-            first = name not in done
-            future = done.setdefault(name, Future())
-        if first:
-            try:
-                future.set_result(work())
-            except BaseException as error:
-                future.set_exception(error)
-        return future.result()
+            (kept / "messages").write_text(done.messages)

@@ -12,10 +12,11 @@ import pytest
 
 from formats import Pe
 from lab import ROOT, Build, build, make
+from media import file_place, replace_loader, sparse_copy
 from probes import PROBES, Probe
-from qemu import DISKS, Machine, Result, boot
-from test_inspect import file_place, replace_loader, sparse_copy
+from qemu import DISKS, Machine, boot
 from transcript import values
+from verdicts import ends_well
 
 DISKS.update(
     {
@@ -39,12 +40,6 @@ DISKS.update(
     }
 )
 every = pytest.mark.all
-
-
-def ends_well(result: Result) -> Result:
-    assert result.ended == "success", str(result)
-    assert result.transcript.splitlines()[-1] == "twinboot-kernel=end result=ok", str(result)
-    return result
 
 
 DOORS = [

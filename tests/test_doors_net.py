@@ -17,7 +17,7 @@ from lab import Build, Lab, make
 from netlab import Tftp
 from qemu import Machine, Result, boot
 from qmp import Qmp
-from test_doors import ends_well
+from verdicts import ends_well
 
 PROGRAM = {"bios": "twinboot.0", "uefi": "BOOTX64.EFI"}
 CARD = {"bios": "virtio-net-pci", "uefi": "virtio-net-pci,romfile="}

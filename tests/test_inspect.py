@@ -15,8 +15,8 @@ import pytest
 from elf import Elf
 from formats import mbr_partitions
 from lab import WITH_MODULES, Build, Lab, make
+from media import SECTOR, file_place, replace_loader, sparse_copy
 
-SECTOR = 512
 ISO_START, CD_BOOT_SECTOR = 16 * 2048, 25 * 2048
 LAYOUTS = ["TABLE=gpt", "SMALL=1", "SEPARATE_PAYLOAD=1", "SECTOR=4096"]
 
@@ -49,28 +49,6 @@ def offset(image: Path, what: str) -> int:
         "boot sector for CDs": CD_BOOT_SECTOR + 0x70,
         "boot sector": 0x1B0,
     }[what]
-
-
-def file_place(image: Path, name: str) -> int:
-    """Where a file begins that lies in one piece in the EFI system partition."""
-    with image.open("rb") as file:
-        start = mbr_partitions(file.read(SECTOR))[0].start * SECTOR
-        said = subprocess.run(
-            ["mshowfat", "-i", f"{image}@@{start}", name], capture_output=True, text=True, check=True
-        ).stdout
-        match = re.search(r"<(\d+)", said)
-        assert match, said
-        file.seek(start)
-        boot = file.read(SECTOR)
-    reserved, tables, table_sectors = (
-        struct.unpack_from(form, boot, at)[0] for form, at in (("<H", 14), ("<B", 16), ("<I", 36))
-    )
-    return start + (reserved + tables * table_sectors + (int(match[1]) - 2) * boot[13]) * SECTOR
-
-
-def sparse_copy(image: Path, to: Path) -> Path:
-    subprocess.run(["cp", "--sparse=always", image, to], check=True)
-    return to
 
 
 def wrong(inspect: Inspect, image: Path, says: str) -> None:
@@ -138,15 +116,6 @@ def test_replaced_file(reference: Build, inspect: Inspect, scratch: Path) -> Non
     copy = sparse_copy(reference.image, scratch / "replaced.img")
     replace_loader(copy, reference.read("BOOTX64.EFI") + bytes(4096))
     wrong(inspect, copy, "replaced after the image was made")
-
-
-def replace_loader(image: Path, data: bytes) -> None:
-    """Replaces BOOTX64.EFI as someone does who mounts the stick."""
-    new = image.with_suffix(".efi")
-    new.write_bytes(data)
-    with image.open("rb") as file:
-        start = mbr_partitions(file.read(SECTOR))[0].start * SECTOR
-    subprocess.run(["mcopy", "-o", "-i", f"{image}@@{start}", new, "::EFI/BOOT/BOOTX64.EFI"], check=True)
 
 
 def test_not_an_image(inspect: Inspect, scratch: Path) -> None:

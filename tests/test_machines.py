@@ -16,7 +16,7 @@ from lab import Lab
 from qemu import Machine, Result, boot, command_line
 from picture import read_png
 from qmp import Qmp
-from transcript import parse
+from verdicts import no_check_failed
 
 SLOW = pytest.mark.all
 HELLO = r"^hello from "
@@ -179,18 +179,13 @@ FAST = ("no-pat", "no-acpi", "no-keyboard-controller", "nothing")
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in FAST else SLOW) for name in POOR])
 def test_poor_machine_bios(lab: Lab, name: str) -> None:
-    whole(lab.boot("reference", "bios", POOR[name]))
+    no_check_failed(lab.boot("reference", "bios", POOR[name]))
 
 
 @SLOW
 @pytest.mark.parametrize("name", [name for name in POOR if name not in NOT_UEFI])
 def test_poor_machine_uefi(lab: Lab, name: str) -> None:
-    whole(lab.boot("reference", "uefi", POOR[name]))
-
-
-def whole(result: Result) -> None:
-    failed = [str(line) for line in parse(result.transcript) if line.value.startswith("FAIL")]
-    assert result.ended == "success" and not failed, f"{failed}\n{result}"
+    no_check_failed(lab.boot("reference", "uefi", POOR[name]))
 
 
 def test_no_serial_port(workshop: Workshop, scratch: Path) -> None:
@@ -280,7 +275,7 @@ def test_uefi_protocols(lab: Lab, name: str) -> None:
     machine = (
         Machine(display="none") if name == "no-display" else Machine(extra=("-device", "virtio-rng-pci"))
     )
-    whole(lab.boot("reference", "uefi", machine))
+    no_check_failed(lab.boot("reference", "uefi", machine))
 
 
 @SLOW
@@ -288,7 +283,7 @@ def test_uefi_protocols(lab: Lab, name: str) -> None:
 def test_two_adapters_of_which_one_has_a_framebuffer(lab: Lab, places: tuple[int, int]) -> None:
     extra = ("-device", f"virtio-gpu-pci,addr={places[0]}", "-device", f"VGA,addr={places[1]}")
     result = boot("uefi", lab.build("reference").image, Machine(display="none", extra=extra))
-    whole(result)
+    no_check_failed(result)
     assert "framebuffer=1024x768, 32 bits" in result.transcript, str(result)
 
 

@@ -16,7 +16,7 @@ from typing import Iterator
 
 import pytest
 
-from lab import ROOT, TOLD
+from lab import ROOT, TOLD, compiled_already, copy_sources
 from qemu import Machine, Result, boot
 from transcript import values
 
@@ -76,17 +76,13 @@ def find(old: str, text: str) -> list[re.Match[str]]:
     return list(re.finditer(r"\s+".join(map(re.escape, old.split())), text))
 
 
-def not_sources(directory: str, names: list[str]) -> list[str]:
-    """git's directory, and what make has built."""
-    return [name for name in names if name == ".git" or (Path(directory) / name / ".packages-build").exists()]
-
-
 class Workshop:
     """A copy of the source tree in which loaders are broken, one after the other."""
 
     def __init__(self, directory: Path) -> None:
         self.tree, self.out = directory / "tree", directory / "build"
-        shutil.copytree(ROOT, self.tree, ignore=not_sources)
+        copy_sources(self.tree)
+        compiled_already(self.out)
         self.modules = [directory / "first", directory / "second"]
         self.modules[0].write_bytes(bytes(range(1, 256)) * 32)
         self.modules[1].write_bytes(b"")

@@ -9,10 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import ROOT, TOLD
+from lab import TOLD, compiled_already, copy_sources
 
-ROOMS = ("bench", "common", "core", "efi", "embed", "formats", "images", "include", "kernel", "legacy", "linker")
-FILES = ("Makefile", "packages.sh", "packages.txt")
 # What the image holds besides the example kernel, which prints one line and ends QEMU.
 COMMAND_LINE = "a command line"
 MODULE = b"a module's bytes\n" * 40
@@ -30,10 +28,8 @@ class Workshop:
 
     def __init__(self, directory: Path, kernel: str = "hello") -> None:
         self.directory, self.out, self.name = directory, directory / "build", kernel
-        for room in ROOMS:
-            shutil.copytree(ROOT / room, directory / room)
-        for file in FILES:
-            shutil.copy2(ROOT / file, directory)
+        copy_sources(directory)
+        compiled_already(self.out, self.out.name)
         (directory / "module").write_bytes(MODULE)
         self._make()
         # Kept apart: the next build writes over the others.
