@@ -7,6 +7,8 @@
 EFI_SYSTEM_TABLE *st;
 EFI_BOOT_SERVICES *bs;
 
+#define ZONE_MAX 1440 /* minutes */
+
 static int same_guid(const EFI_GUID *a, const EFI_GUID *b)
 {
 	const uint64_t *x = (const uint64_t *)a, *y = (const uint64_t *)b;
@@ -94,7 +96,7 @@ void chance_and_time(struct machine *machine)
 		return;
 	machine->wall_clock =
 		date_to_seconds(time.Year, time.Month, time.Day, time.Hour, time.Minute, time.Second);
-	/* UEFI 2.10, 8.3: local time = UTC - TimeZone, in minutes. */
-	if (machine->wall_clock != 0 && time.TimeZone != EFI_UNSPECIFIED_TIMEZONE)
+	/* UEFI 2.10, 8.3: local time = UTC - TimeZone, in minutes; 2047, like all that is no zone, says nothing. */
+	if (machine->wall_clock != 0 && time.TimeZone >= -ZONE_MAX && time.TimeZone <= ZONE_MAX)
 		machine->wall_clock += (int64_t)time.TimeZone * 60;
 }

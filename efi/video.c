@@ -17,12 +17,6 @@ static uint32_t has(EFI_HANDLE handle, EFI_GUID guid)
 	return !EFI_ERROR(bs->HandleProtocol(handle, &guid, &protocol));
 }
 
-/* A mode is of use if it can be drawn on: not "blt only". */
-static int is_linear(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info)
-{
-	return info->PixelFormat <= PixelBitMask;
-}
-
 /* The first block of the display's EDID. The protocol can be there with size 0 or without data. */
 static int read_edid(EFI_HANDLE handle, uint8_t edid[EDID_SIZE])
 {
@@ -35,45 +29,57 @@ static int read_edid(EFI_HANDLE handle, uint8_t edid[EDID_SIZE])
 	return 1;
 }
 
-/* A mask is one run of bits. */
-static void component(uint32_t mask, uint8_t *size, uint8_t *shift)
+/* A mask is one run of bits. Returns 0 for anything else, as some unused mode might have it. */
+static int component(uint32_t mask, uint8_t *size, uint8_t *shift)
 {
-	*shift = mask != 0 ? (uint8_t)__builtin_ctz(mask) : 0;
-	*size = mask != 0 ? (uint8_t)(32 - __builtin_clz(mask) - *shift) : 0;
+	if (mask == 0)
+		return 0;
+	*shift = (uint8_t)__builtin_ctz(mask);
+	*size = (uint8_t)(32 - __builtin_clz(mask) - *shift);
+	return mask >> *shift == UINT32_MAX >> (32 - *size);
 }
 
-static void read_format(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info, struct machine_framebuffer *f)
+/* Returns 0 if the mode cannot be drawn on: "blt only", or masks that are no colours. */
+static int read_format(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info, struct machine_framebuffer *f)
 {
 	EFI_PIXEL_BITMASK mask = info->PixelInformation;
 	if (info->PixelFormat == PixelRedGreenBlueReserved8BitPerColor)
 		mask = (EFI_PIXEL_BITMASK){0x0000ff, 0x00ff00, 0xff0000, 0xff000000};
 	else if (info->PixelFormat == PixelBlueGreenRedReserved8BitPerColor)
 		mask = (EFI_PIXEL_BITMASK){0xff0000, 0x00ff00, 0x0000ff, 0xff000000};
-	uint32_t all = mask.RedMask | mask.GreenMask | mask.BlueMask | mask.ReservedMask;
-	f->bits_per_pixel = all != 0 ? 32 - (uint32_t)__builtin_clz(all) : 0;
-	component(mask.RedMask, &f->red_size, &f->red_shift);
-	component(mask.GreenMask, &f->green_size, &f->green_shift);
-	component(mask.BlueMask, &f->blue_size, &f->blue_shift);
+	else if (info->PixelFormat != PixelBitMask)
+		return 0;
+	uint32_t red = mask.RedMask, green = mask.GreenMask, blue = mask.BlueMask;
+	if (!component(red, &f->red_size, &f->red_shift) ||
+	    !component(green, &f->green_size, &f->green_shift) ||
+	    !component(blue, &f->blue_size, &f->blue_shift) || (red & green) || (red & blue) ||
+	    (green & blue))
+		return 0;
+	f->bits_per_pixel = 32 - (uint32_t)__builtin_clz(red | green | blue | mask.ReservedMask);
+	return f->bits_per_pixel >= 15;
 }
 
+/* 0 x 0 if it is of no use. */
 static struct mode mode_of(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info, uint32_t id)
 {
-	struct machine_framebuffer f = {0};
-	read_format(info, &f);
+	struct machine_framebuffer f;
+	if (info == NULL || !read_format(info, &f))
+		return (struct mode){0};
 	return (struct mode){info->HorizontalResolution, info->VerticalResolution, f.bits_per_pixel, id};
 }
 
 static uint32_t list_modes(EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct mode *modes)
 {
 	uint32_t count = 0;
-	for (UINT32 i = 0; i < gop->Mode->MaxMode && count < MODES_MAX; i++) {
+	for (UINT32 i = 0; i < gop->Mode->MaxMode && i < MODES_MAX; i++) {
 		EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info;
 		UINTN size;
 		if (EFI_ERROR(gop->QueryMode(gop, i, &size, &info)))
 			continue;
-		if (is_linear(info))
-			modes[count++] = mode_of(info, i);
-		if (info != gop->Mode->Info) /* some firmware hands out the live one */
+		modes[count] = mode_of(info, i);
+		if (modes[count].width != 0 && modes[count].height != 0)
+			count++;
+		if (info != NULL && info != gop->Mode->Info) /* some firmware hands out the live one */
 			bs->FreePool(info);
 	}
 	return count;
@@ -113,22 +119,23 @@ static struct gop find_gop(struct mode *modes)
 	return found;
 }
 
-/* Read after any SetMode: what QueryMode said of the pitch can be wrong (Apple). */
+/* Read after any SetMode: what QueryMode said of the pitch can be wrong (Apple). All in 64 bits: what firmware
+   says may be any number. */
 static int read_framebuffer(const EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct machine_framebuffer *f)
 {
 	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info = gop->Mode->Info;
-	if (info == NULL || !is_linear(info) || gop->Mode->FrameBufferBase == 0)
+	if (info == NULL || !read_format(info, f))
 		return 0;
-	read_format(info, f);
-	uint32_t pixel_bytes = (f->bits_per_pixel + 7) / 8;
-	f->width = info->HorizontalResolution;
-	f->height = info->VerticalResolution;
-	f->pitch = info->PixelsPerScanLine * pixel_bytes;
-	uint64_t needed = (uint64_t)f->pitch * f->height;
-	if (f->bits_per_pixel < 15 || f->pitch < f->width * pixel_bytes || f->height == 0 ||
-	    gop->Mode->FrameBufferSize < needed)
+	uint64_t pixel_bytes = (f->bits_per_pixel + 7) / 8;
+	uint64_t width = info->HorizontalResolution, height = info->VerticalResolution;
+	uint64_t pitch = info->PixelsPerScanLine * pixel_bytes;
+	if (width == 0 || height == 0 || pitch < width * pixel_bytes || pitch > UINT32_MAX ||
+	    gop->Mode->FrameBufferSize / pitch < height || gop->Mode->FrameBufferBase == 0)
 		return 0;
-	f->size = needed;
+	f->width = (uint32_t)width;
+	f->height = (uint32_t)height;
+	f->pitch = (uint32_t)pitch;
+	f->size = pitch * height;
 	f->base = gop->Mode->FrameBufferBase;
 	return 1;
 }
@@ -144,10 +151,7 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs)
 	if (read_edid(found.handle, f->edid))
 		f->edid_size = EDID_SIZE;
 
-	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *now = gop->Mode->Info;
-	struct mode current = {0};
-	if (now != NULL && is_linear(now))
-		current = mode_of(now, gop->Mode->Mode);
+	struct mode current = mode_of(gop->Mode->Info, gop->Mode->Mode);
 	uint32_t count = list_modes(gop, modes);
 	/* "Not started" until the first SetMode, on some; on all others that would only clear the screen. */
 	if (count == 0 && !EFI_ERROR(gop->SetMode(gop, gop->Mode->Mode)))
