@@ -102,7 +102,7 @@ uint64_t memory_arena_open(struct memory *memory, uint64_t avoid, uint64_t avoid
 void *memory_take(struct memory *memory, uint64_t size);
 
 /* One page of it, for struct paging's tables. */
-void *memory_take_page(void *memory);
+HIDDEN void *memory_take_page(void *memory);
 
 /* cpu.c: what the processor can do, asked once. */
 struct cpu {
