@@ -363,7 +363,7 @@ unit: $(UNIT_TESTS) ## the unit tests alone
 	@for test in $(UNIT_TESTS); do CMOCKA_MESSAGE_OUTPUT=stdout $$test >$$test.log 2>&1 || { cat $$test.log; exit 1; }; \
 		tail -1 $$test.log | sed "s|^|$$test: |"; done
 C_FILES := $(wildcard adapters/*.[ch] adapters/*/*.[ch] formats/*.[ch] common/*.[ch] core/*.[ch] legacy/*.[ch] efi/*.[ch] embed/*.[ch] kernel/*.[ch] kernel/example/*.c images/*.[ch] \
-	include/*.h bench/*.c bench/floor/*.c efi/ia32/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/kernels/*.[ch])
+	include/*.h bench/*.c bench/floor/*.c efi/ia32/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/kernels/*.[ch] tests/kernels/*/*.[ch])
 lint: | $(DEPS_TEST) ## clang-format and cppcheck
 	@if clang-format --version | grep -q 'version 14\.'; then clang-format --dry-run -Werror $(C_FILES); \
 		else echo 'clang-format: not version 14, with which this tree is formatted: skipped'; fi

@@ -17,11 +17,14 @@ from typing import Iterator
 import pytest
 
 from lab import ROOT, TOLD, compiled_already, copy_sources
+from linuxprobe import LinuxProbe
 from qemu import Machine, Result, boot
 from transcript import values
 
 MACHINE = Machine(memory="256M", cpus=3)
 TIMEOUT = 15.0
+# By the flag that asks for them.
+KERNELS = {"low": "kernel-low", "linux": "adapters/linux"}
 COMMAND_LINE = "mutant or not"
 
 
@@ -50,7 +53,7 @@ def read_mutations(path: Path) -> list[Mutation]:
             mutations[-1].shows, *flags = text.strip().split(", ")
             mutations[-1].quick = "quick" in flags
             mutations[-1].firmware = "uefi" if "uefi" in flags else "bios"
-            mutations[-1].kernel = "kernel-low" if "low" in flags else "kernel"
+            mutations[-1].kernel = next((kernel for flag, kernel in KERNELS.items() if flag in flags), "kernel")
         elif kind == "@":
             file = text.strip()
         elif kind in ("-", "+"):
@@ -97,6 +100,8 @@ class Workshop:
 
     def build(self, kernel: str) -> None:
         modules = " ".join(map(str, self.modules))
+        if kernel == KERNELS["linux"]:
+            modules = f"{LinuxProbe().build(self.out / 'vmlinuz')} {modules}"
         self.make(f"MODULES={modules}", f"CMDLINE={COMMAND_LINE}", f"KERNEL={self.out}/{kernel}.elf")
 
     def failed_units(self, test: str) -> set[str]:

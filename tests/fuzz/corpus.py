@@ -117,7 +117,14 @@ def bzimage() -> bytes:
     return ((bytes(0x1F1) + head).ljust(0x280, b"\0") + b"6.12.0 of nobody").ljust(2048, b"\0")
 
 
+def smbios() -> bytes:
+    """A limit, then two structures with strings, and the end."""
+    extra = b"io.systemd.stub.kernel-cmdline-extra=debug"
+    return b"\0\1\0\0" + b"\1\6\0\0\1\2maker\0model\0\0" + b"\x0b\5\0\0\1" + extra + b"\0\0" + b"\x7f\4\0\0\0\0"
+
+
 CORPUS = {
+    "smbios/oem_strings": smbios(),
     "bzimage/kernel": bzimage(),
     "embed/higher_half": kernel(0xFFFFFFFF80000000),
     "embed/low": kernel(0x200000),
