@@ -30,7 +30,7 @@ define newline
 endef
 $(if $(KERNEL),,$(error KERNEL is empty; give the path of an ELF file, or leave it out))
 $(if $(findstring $(newline),$(KERNEL)),$(error KERNEL has a line break; give the file another name))
-MADE_OF_IT := kernel.stripped kernel.padded kernel_bin.o libkernel_bin.a legacy.elf efi.so BOOTX64.EFI twinboot.img
+MADE_OF_IT := kernel.stripped kernel.padded kernel_bin.o libkernel_bin.a legacy.elf efi.so linked.EFI BOOTX64.EFI twinboot.img
 $(if $(filter $(addprefix $(OUT)/,$(MADE_OF_IT)),$(KERNEL)),$(error KERNEL=$(KERNEL): is made from the kernel; give the kernel itself))
 # Make takes one dollar sign for a variable of its own, and would drop what was meant.
 given = $(filter command environment,$(firstword $(origin $(1))))
@@ -102,7 +102,8 @@ EFI_OBJECTS    := $(call objects,efi,$(wildcard efi/*.c) $(SHARED))
 KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/*.c) $(wildcard kernel/*.S))
 ADAPTER_SHARED := $(call objects,x86_64,$(wildcard adapters/*.c) common/text.c core/string.c)
 LINUX_OBJECTS  := $(ADAPTER_SHARED) $(call objects,x86_64,$(wildcard adapters/linux/*.c) $(wildcard adapters/linux/*.S) common/paging.c formats/bzimage.c)
-EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) formats/bzimage.c formats/crc32c.c)
+FORMATS_OBJECTS := $(call objects,host,formats/crc32c.c formats/sha256.c)
+EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) formats/bzimage.c) $(FORMATS_OBJECTS)
 
 $(OUT)/x86_64/%.o: % Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
@@ -154,10 +155,14 @@ $(OUT)/core.o: $(CORE_OBJECTS) linker/core.ld
 $(OUT)/embed: $(EMBED_OBJECTS)
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
-$(OUT)/finish: $(OUT)/host/images/finish.c.o $(OUT)/host/formats/crc32c.c.o
+$(OUT)/finish: $(OUT)/host/images/finish.c.o $(FORMATS_OBJECTS)
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
-IMAGE_OBJECTS := $(call objects,host,$(filter-out images/compose.c images/inspect.c images/netboot.c images/finish.c,$(wildcard images/*.c)) formats/crc32c.c)
+$(OUT)/sections: $(call objects,host,images/sections.c embed/file.c embed/report.c)
+	$(call say,HOSTLD,$@)$(CC) -o $@ $^
+
+IMAGE_TOOLS := compose inspect netboot finish sections
+IMAGE_OBJECTS := $(call objects,host,$(filter-out $(IMAGE_TOOLS:%=images/%.c),$(wildcard images/*.c))) $(FORMATS_OBJECTS)
 $(OUT)/compose $(OUT)/inspect $(OUT)/netboot: $(OUT)/%: $(OUT)/host/images/%.c.o $(IMAGE_OBJECTS)
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
@@ -238,15 +243,17 @@ $(OUT)/libkernel_bin.a: $(OUT)/kernel_bin.o
 	@rm -f $@
 	$(call say,AR,$@)$(AR) crsD $@ $<
 
-$(OUT)/modules.bin $(OUT)/payload.ld &: $(OUT)/kernel.padded $(OUT)/CMDLINE.value $(OUT)/MODULES.value $(OUT)/embed
-	$(call say,INFO,$(OUT)/modules.bin)$(OUT)/embed info --kernel $(OUT)/kernel.padded --sha256 $$(sha256sum < $(OUT)/kernel.padded | cut -d' ' -f1) \
-		--command-line $(call remembered,CMDLINE) --modules $(call remembered,MODULES) \
-		--out $(OUT)/modules.bin --ld $(OUT)/payload.ld --depfile $(OUT)/modules.bin.d
+# Where legacy.elf has the kernel. (Another kernel may have the same place.)
+$(OUT)/payload.ld: $(OUT)/kernel.padded $(OUT)/embed
+	$(call say,PLACE,$@)$(OUT)/embed place $< $@
 
-$(OUT)/modules.o: $(OUT)/modules.bin
-	$(call say,WRAP,$@)$(call wrap,modules,modules.bin,modules.o)
+# Everything beside the kernel. It is not linked: the UEFI loader's file gets it as sections. (modules.bin, if there are
+# modules, is there before manifest.bin is.)
+$(OUT)/manifest.bin: $(OUT)/kernel.padded $(OUT)/CMDLINE.value $(OUT)/MODULES.value $(OUT)/embed
+	$(call say,PAYLOAD,$@)$(OUT)/embed manifest --kernel $(OUT)/kernel.padded --command-line $(call remembered,CMDLINE) \
+		--modules $(call remembered,MODULES) --out $(OUT) --depfile $(OUT)/manifest.bin.d
 
-PAYLOAD := $(OUT)/modules.o $(OUT)/libkernel_bin.a
+PAYLOAD := $(OUT)/libkernel_bin.a
 
 # ---- The loaders ---------------------------------------------------------------------------------------------------
 
@@ -270,10 +277,14 @@ $(OUT)/efi.so: $(EFI_OBJECTS) $(OUT)/core.o $(PAYLOAD) linker/efi.ld
 		$(OUT)/core.o $(PAYLOAD) /usr/lib/libgnuefi.a
 
 # The sections before objcopy's renaming: exactly those of linker/efi.ld that are loaded.
-$(OUT)/BOOTX64.EFI: $(OUT)/efi.so $(OUT)/finish
-	$(call say,OBJCOPY,$@)$(OBJCOPY) -j .text -j .rodata -j .reloc -j .data -j .modules -j .kernel --target efi-app-x86_64 \
-		--subsystem=10 --section-alignment 4096 --file-alignment 4096 $< $@.unfinished
+EFI_OBJCOPY = $(OBJCOPY) -j .text -j .rodata -j .reloc -j .data -j .kernel --target efi-app-x86_64 \
+	--subsystem=10 --section-alignment 4096 --file-alignment 4096
+$(OUT)/linked.EFI: $(OUT)/efi.so $(OUT)/finish
+	$(call say,OBJCOPY,$@)$(EFI_OBJCOPY) $< $@.unfinished
 	@$(OUT)/finish $@.unfinished $@
+
+$(OUT)/BOOTX64.EFI: $(OUT)/linked.EFI $(OUT)/manifest.bin $(OUT)/sections
+	$(call say,ADD,$@)$(OUT)/sections $< $(OUT)/manifest.bin $(OUT) $@
 
 # For 32-bit UEFI: says that it is the wrong one.
 $(OUT)/ia32/%.o: % | $(DEPS_BUILD)
@@ -296,8 +307,8 @@ $(IMAGE): $(OUT)/legacy.bin $(OUT)/BOOTX64.EFI $(OUT)/BOOTIA32.EFI $(OUT)/compos
 $(OUT)/pxe.bin: $(OUT)/pxe.elf
 	$(call say,OBJCOPY,$@)$(OBJCOPY) -O binary -j .boot -j .loader $< $@
 
-$(OUT)/twinboot.payload $(OUT)/twinboot.0 &: $(OUT)/BOOTX64.EFI $(OUT)/pxe.bin $(OUT)/netboot
-	$(call say,NETBOOT,$(OUT)/twinboot.0)$(OUT)/netboot $(OUT)/BOOTX64.EFI $(OUT)/pxe.bin $(OUT)/twinboot.payload $(OUT)/twinboot.0
+$(OUT)/twinboot.payload $(OUT)/twinboot.0 &: $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/pxe.bin $(OUT)/netboot
+	$(call say,NETBOOT,$(OUT)/twinboot.0)$(OUT)/netboot $(filter %.EFI %.bin,$^) $(OUT)/twinboot.payload $(OUT)/twinboot.0
 
 .PHONY: image inspect netboot
 netboot: $(NETBOOT) ## twinboot.0 and twinboot.payload for BIOS (PXE), BOOTX64.EFI for UEFI (PXE, HTTP): docs/netboot.md

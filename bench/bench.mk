@@ -72,10 +72,10 @@ $(OUT)/floor.so $(OUT)/alone.so: $(OUT)/core.o $(OUT)/efi/efi/own_sums.c.o $(PAY
 	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -shared -Bsymbolic --no-undefined -z noexecstack -z max-page-size=4096 \
 		--hash-style=sysv --build-id=none -u _kernel_start_addr -T linker/efi.ld -o $@ /usr/lib/crt0-efi-x86_64.o \
 		$(filter %.o,$^) $(OUT)/libkernel_bin.a /usr/lib/libgnuefi.a
-$(OUT)/floor.EFI $(OUT)/alone.EFI: %.EFI: %.so $(OUT)/finish
-	$(call say,OBJCOPY,$@)$(OBJCOPY) -j .text -j .rodata -j .reloc -j .data -j .modules -j .kernel --target efi-app-x86_64 \
-		--subsystem=10 --section-alignment 4096 --file-alignment 4096 $< $@.unfinished
-	@$(OUT)/finish $@.unfinished $@
+$(OUT)/floor.EFI $(OUT)/alone.EFI: %.EFI: %.so $(OUT)/finish $(OUT)/sections $(OUT)/manifest.bin
+	$(call say,OBJCOPY,$@)$(EFI_OBJCOPY) $< $@.unfinished
+	@$(OUT)/finish $@.unfinished $@.finished
+	@$(OUT)/sections $@.finished $(OUT)/manifest.bin $(OUT) $@
 $(OUT)/floor.img $(OUT)/alone.img: %.img: %.EFI $(OUT)/legacy.bin $(OUT)/BOOTIA32.EFI $(OUT)/compose $(OUT)/LAYOUT.value images/image.sh
 	$(call say,IMAGE,$@)$(LAYOUT) images/image.sh $@ $< $(OUT)/legacy.bin $(OUT)/compose $(OUT)/BOOTIA32.EFI
 

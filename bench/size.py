@@ -14,7 +14,8 @@ from formats import Pe  # noqa: E402
 
 BIOS_LIMIT = 40 * 1024  # boot sector, load table, loader, core
 EFI_LIMIT = 64 * 1024  # BOOTX64.EFI beside the payload
-SECTOR = 512
+LOAD_TABLE = 2048
+PAYLOAD = (".kernel", ".modules", ".manifst")
 SHF_ALLOC = 2
 
 Rows = list[tuple[str, int]]
@@ -27,7 +28,7 @@ def bios(out: Path) -> Rows:
     marks = [
         ("boot sector and what goes with it", boot.address),
         ("load table", loader.address),
-        ("16-bit and i686 code and data", loader.address + SECTOR),
+        ("16-bit and i686 code and data", loader.address + LOAD_TABLE),
         ("core: code", elf.symbol("core_text_start")),
         ("core: constants", elf.symbol("core_rodata_start")),
         ("core: data", elf.symbol("core_data_start")),
@@ -43,7 +44,7 @@ def efi(out: Path) -> Rows:
     pe, elf = Pe(data), Elf((out / "efi.so").read_bytes())
     rows = [("headers", pe.headers_size)]
     for section in pe.sections:
-        if section.name in (".kernel", ".modules"):
+        if section.name in PAYLOAD:
             continue
         core = 0
         if section.name in (".text", ".rodata"):

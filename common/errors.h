@@ -24,8 +24,8 @@
 #define ERROR_MEMORY_MAP \
 	"TB07: the BIOS gives no memory map (INT 15h E820h: %s); update the BIOS or boot by UEFI"
 #define ERROR_PAYLOAD_PLACE \
-	"TB08: not enough memory: the payload needs %u KiB of free memory from address %x on, and the " \
-	"memory map has %u KiB free there; give the machine more memory"
+	"TB08: not enough memory: the payload's section %s needs %u KiB in one piece between 2 MiB and " \
+	"4 GiB, and the largest free piece has %u KiB; give the machine more memory"
 #define ERROR_FILE_REPLACED \
 	"TB09: BOOTX64.EFI on the stick was replaced after the image was made (first cluster %u and " \
 	"%u bytes, but the image was made for %u and %u); write a new image, or make it with " \
@@ -47,14 +47,14 @@
 	"both files anew, from one build"
 
 /* core/: both firmwares */
-#define ERROR_PAYLOAD_INFO \
-	"TB20: the payload's description is damaged (checksum %x, should be %x); write the image " \
-	"again"
+#define ERROR_MANIFEST \
+	"TB20: the payload's manifest is damaged, or of another build than the loader (%s); write the " \
+	"image again"
 #define ERROR_KERNEL_CHECKSUM \
 	"TB21: the kernel is damaged (checksum %x, should be %x over %u bytes); write the image again"
-#define ERROR_MODULES_CHECKSUM \
-	"TB22: the modules are damaged (checksum %x, should be %x over %u bytes); write the image " \
-	"again"
+#define ERROR_PART_CHECKSUM \
+	"TB22: the modules are damaged (section %s, checksum %x, should be %x over %u bytes); write " \
+	"the image again"
 #define ERROR_KERNEL_FORMAT \
 	"TB23: the embedded kernel is not the padded ELF file that the build made (%s); build the " \
 	"image again"

@@ -54,7 +54,8 @@ void log_memory(struct machine *machine)
 
 void log_payload(struct machine *machine)
 {
-	log_line(machine, "payload: kernel at %x, modules at %x", machine->kernel, machine->modules);
+	log_line(machine, "payload: kernel at %x, %u parts, manifest at %x", machine->parts[0].base,
+		 (uint64_t)machine->part_count, machine->manifest.base);
 }
 
 void log_framebuffer(struct machine *machine)

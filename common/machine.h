@@ -15,14 +15,14 @@
 #define MACHINE_H
 
 #include "common/page.h"
-#include "formats/payload.h"
+#include "formats/manifest.h"
 
 /* Where page tables must be able to lie for a 32-bit CR3, and what legacy's own tables reach. */
 #define FOUR_GIB UINT64_C(0x100000000)
 
-/* Rows of the region table that core adds to the front door's: kernel, modules, loader, framebuffer,
-   EBDA, arena, the kernel's final place, the CPU start page, and some to spare. */
-#define MACHINE_EXTRA_REGIONS 16u
+/* Rows of the region table that core adds to the front door's: the payload's parts and its manifest, page 0,
+   loader, framebuffer, arena, the kernel's final place, the CPU start page, and some to spare. */
+#define MACHINE_EXTRA_REGIONS (MANIFEST_PARTS_MAX + 16u)
 
 /* Bytes of scratch memory that core needs to normalise `regions` rows: two boundaries and up to two
    resulting rows for each. */
@@ -56,6 +56,12 @@ _Static_assert(sizeof(struct machine_runtime) == 24, "the same layout for i686 a
 struct machine_sample {
 	uint32_t pm_timer, reserved;
 	uint64_t tsc; /* 0: not read */
+};
+
+/* Physical memory. */
+struct machine_range {
+	uint64_t base; /* a multiple of 4096 */
+	uint64_t size; /* bytes */
 };
 
 struct __attribute__((aligned(8))) machine {
@@ -97,11 +103,12 @@ struct __attribute__((aligned(8))) machine {
 	/* The loader itself, so that nothing is put over it while it runs. */
 	uint64_t loader_base, loader_size;
 
-	/* The payload, zeros after the stored bytes included. */
-	uint64_t kernel;      /* physical address of _kernel_start_addr, a multiple of 4096 */
-	uint64_t kernel_size; /* _kernel_end_addr - _kernel_start_addr */
-	uint64_t modules;     /* physical address of struct payload_info */
-	uint64_t modules_size;
+	/* The payload, zeros after the stored bytes included: `parts` in the order of the manifest's, the kernel
+	   first (_kernel_start_addr to _kernel_end_addr). Nothing of the manifest is believed yet. */
+	struct machine_range parts[MANIFEST_PARTS_MAX];
+	struct machine_range manifest;
+	uint32_t part_count;
+	uint32_t reserved4;
 
 	struct machine_framebuffer framebuffer;
 
@@ -133,7 +140,7 @@ struct __attribute__((aligned(8))) machine {
 	uint32_t reserved3;
 };
 
-_Static_assert(sizeof(struct machine) == 5704, "the same layout for i686 and x86-64");
+_Static_assert(sizeof(struct machine) == 5952, "the same layout for i686 and x86-64");
 
 /* Checks payload, processor and memory and decides whether this kernel can run here. Returns 1, or 0 with
    machine->error set. Calls no firmware; writes to nothing but machine->scratch and fields of *machine. */

@@ -83,7 +83,7 @@ static int place(struct boot *boot)
 {
 	struct machine *machine = boot->machine;
 	struct kernel *kernel = &boot->kernel;
-	uint32_t needs = kernel->info->needs.flags;
+	uint32_t needs = kernel->manifest->needs.flags;
 	int low = kernel->virt < LOWER_HALF_END;
 	uint64_t reach = machine->mapped_limit;
 	int reachable = kernel->virt < reach && kernel->size <= reach - kernel->virt;
@@ -120,7 +120,7 @@ static int plan(struct boot *boot, struct machine *machine)
 	*boot = (struct boot){.machine = machine, .direct_map_base = DIRECT_MAP_BASE};
 	if (!kernel_view(machine, &boot->kernel))
 		return 0;
-	const struct twinboot_needs *needs = &boot->kernel.info->needs;
+	const struct twinboot_needs *needs = &boot->kernel.manifest->needs;
 	boot->stack_size = (uint32_t)page_up(needs->stack_size);
 	cpu_identify(&boot->cpu);
 	if (!boot->cpu.sse)
@@ -167,8 +167,7 @@ int core_prepare(struct machine *machine)
 	int ready = payload_check(machine) && plan(&boot, machine);
 	machine->region_count = rows;
 	if (ready)
-		log_line(machine, "payload: checked, kernel %u KiB, modules %u KiB",
-			 machine->kernel_size / 1024, machine->modules_size / 1024);
+		log_line(machine, "payload: checked, kernel %u KiB", machine->parts[0].size / 1024);
 	return ready;
 }
 

@@ -35,7 +35,7 @@ _Noreturn void console_halt(void);
 
 /* payload.c: the padded kernel, seen as the ELF file that it is. */
 struct kernel {
-	const struct payload_info *info;
+	const struct manifest *manifest;
 	const Elf64_Phdr *program_headers; /* in the kernel, wherever its linker put them; later a copy */
 	uint32_t program_header_count;
 	uint64_t header_size;   /* bytes in front of the image: page of the ELF headers, or 0 */
@@ -51,7 +51,7 @@ struct kernel {
 /* Reads headers only. Returns 0 with machine->error set if they are not what embed/ makes. */
 int kernel_view(struct machine *machine, struct kernel *kernel);
 
-/* Checksums of description, kernel and modules, before any of it is believed or written to. */
+/* Checksums of the manifest, then of each part, before any of it is believed or written to. */
 int payload_check(struct machine *machine);
 
 /* Applies the RELATIVE and RELR relocations of a kernel that runs at kernel->virt, at kernel->phys. */

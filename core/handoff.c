@@ -10,8 +10,8 @@
 struct block {
 	struct twinboot_handoff handoff;
 	struct twinboot_framebuffer framebuffer;
-	struct twinboot_module modules[PAYLOAD_MODULES_MAX];
-	struct twinboot_module_fact facts[PAYLOAD_MODULES_MAX];
+	struct twinboot_module modules[MANIFEST_MODULES_MAX];
+	struct twinboot_module_fact module_facts[MANIFEST_MODULES_MAX];
 	uint8_t edid[128];
 	uint8_t device_path[MACHINE_DEVICE_PATH_MAX];
 	char firmware[MACHINE_FIRMWARE_NAME_MAX];
@@ -27,40 +27,57 @@ static void *virtual(const struct boot *boot, const void *here)
 static void describe_kernel(const struct boot *boot, struct twinboot_handoff *handoff)
 {
 	const struct kernel *kernel = &boot->kernel;
-	const char *strings = (const char *)kernel->info;
+	const char *manifest = (const char *)kernel->manifest;
 	handoff->kernel_virt = kernel->virt;
 	handoff->kernel_phys = kernel->phys;
 	handoff->kernel_size = kernel->size;
 	handoff->kernel_slide = kernel->virt - kernel->linked;
 	handoff->kernel_entry = kernel->entry;
-	memcpy(handoff->kernel_sha256, kernel->info->kernel_sha256, sizeof(handoff->kernel_sha256));
-	handoff->command_line = virtual(boot, strings + kernel->info->command_line);
+	memcpy(handoff->kernel_sha256, kernel->manifest->kernel_sha256, sizeof(handoff->kernel_sha256));
+	handoff->command_line = virtual(boot, manifest + kernel->manifest->command_line);
+	handoff->adapter_data_size = kernel->manifest->adapter_data_size;
+	if (handoff->adapter_data_size != 0)
+		handoff->adapter_data = virtual(boot, manifest + kernel->manifest->adapter_data);
+}
+
+static struct twinboot_module describe_module(const struct boot *boot, const struct manifest_module *module)
+{
+	const char *manifest = (const char *)boot->kernel.manifest;
+	uint64_t phys = boot->machine->parts[module->part].base + module->offset;
+	return (struct twinboot_module){
+		.data = at(boot->direct_map_base + phys),
+		.data_phys = phys,
+		.size = module->size,
+		.name = virtual(boot, manifest + module->name),
+		.arguments = virtual(boot, manifest + module->arguments),
+	};
+}
+
+static struct twinboot_module_fact describe_fact(const struct manifest_module *module)
+{
+	struct twinboot_module_fact fact = {
+		.role = module->role,
+		.flags = TWINBOOT_MODULE_CHECKED | TWINBOOT_MODULE_HAS_SHA256,
+		.memory_size = module->memory,
+	};
+	memcpy(fact.sha256, module->sha256, sizeof(fact.sha256));
+	return fact;
 }
 
 static void describe_modules(const struct boot *boot, struct block *block)
 {
-	const struct payload_info *info = boot->kernel.info;
-	const char *base = (const char *)info;
-	for (uint32_t i = 0; i < info->module_count; i++) {
-		const struct payload_module *module = &info->modules[i];
-		block->modules[i] = (struct twinboot_module){
-			.data = virtual(boot, base + module->data),
-			.data_phys = boot->machine->modules + module->data,
-			.size = module->size,
-			.name = virtual(boot, base + module->name),
-			.arguments = virtual(boot, base + module->arguments),
-		};
-		block->facts[i] = (struct twinboot_module_fact){
-			.role = TWINBOOT_ROLE_MODULE,
-			.flags = TWINBOOT_MODULE_CHECKED,
-			.memory_size = page_up(module->size),
-		};
+	const struct manifest *manifest = boot->kernel.manifest;
+	const struct manifest_module *modules = manifest_modules(manifest);
+	struct twinboot_handoff *handoff = &block->handoff;
+	for (uint32_t i = 0; i < manifest->module_count; i++) {
+		block->modules[i] = describe_module(boot, &modules[i]);
+		block->module_facts[i] = describe_fact(&modules[i]);
 	}
-	block->handoff.module_count = info->module_count;
-	block->handoff.module_fact_size = sizeof(block->facts[0]);
-	if (info->module_count > 0) {
-		block->handoff.modules = virtual(boot, block->modules);
-		block->handoff.module_facts = virtual(boot, block->facts);
+	handoff->module_count = manifest->module_count;
+	handoff->module_fact_size = sizeof(block->module_facts[0]);
+	if (manifest->module_count > 0) {
+		handoff->modules = virtual(boot, block->modules);
+		handoff->module_facts = virtual(boot, block->module_facts);
 	}
 }
 

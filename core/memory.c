@@ -107,8 +107,10 @@ void memory_init(struct memory *memory, struct machine *machine)
 	memory->machine = machine;
 	memory_add(machine, 0, PAGE_SIZE, TWINBOOT_MEMORY_RESERVED);
 	memory_add(machine, machine->loader_base, machine->loader_size, TWINBOOT_MEMORY_LOADER);
-	memory_add(machine, machine->kernel, machine->kernel_size, TWINBOOT_MEMORY_KERNEL);
-	memory_add(machine, machine->modules, machine->modules_size, TWINBOOT_MEMORY_MODULE);
+	for (uint32_t i = 0; i < machine->part_count; i++)
+		memory_add(machine, machine->parts[i].base, machine->parts[i].size,
+			   i == 0 ? TWINBOOT_MEMORY_KERNEL : TWINBOOT_MEMORY_MODULE);
+	memory_add(machine, machine->manifest.base, machine->manifest.size, TWINBOOT_MEMORY_MODULE);
 	memory_add(machine, framebuffer->base, framebuffer->size, TWINBOOT_MEMORY_FRAMEBUFFER);
 	normalise_into_scratch(memory);
 }

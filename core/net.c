@@ -29,7 +29,7 @@ static uint32_t cpus_of(const struct boot *boot)
 
 static int is_wanted(const struct boot *boot)
 {
-	const struct twinboot_needs *needs = &boot->kernel.info->needs;
+	const struct twinboot_needs *needs = &boot->kernel.manifest->needs;
 	return needs->contract >= 2 && !(needs->flags & TWINBOOT_NO_EXCEPTION_NET);
 }
 

@@ -12,35 +12,101 @@
 #define DT_RELR   36
 #endif
 
+/* Whether `count` rows at `offset` lie in the manifest, aligned. */
+static int holds(const struct manifest *manifest, uint32_t offset, uint32_t count, uint32_t row)
+{
+	return offset % sizeof(uint64_t) == 0 && offset <= manifest->size &&
+	       (uint64_t)count * row <= manifest->size - offset;
+}
+
+static int counts_agree(const struct machine *machine, const struct manifest *manifest)
+{
+	const uint8_t *bytes = (const uint8_t *)manifest;
+	return manifest->part_count == machine->part_count && manifest->part_count > 0 &&
+	       manifest->part_count <= MANIFEST_PARTS_MAX && manifest->module_count <= MANIFEST_MODULES_MAX &&
+	       manifest->place_count <= MANIFEST_PLACES_MAX &&
+	       holds(manifest, manifest->parts, manifest->part_count, sizeof(struct manifest_part)) &&
+	       holds(manifest, manifest->modules, manifest->module_count, sizeof(struct manifest_module)) &&
+	       holds(manifest, manifest->places, manifest->place_count, sizeof(struct manifest_place)) &&
+	       holds(manifest, manifest->adapter_data, manifest->adapter_data_size, 1) &&
+	       manifest->command_line < manifest->size &&
+	       bytes[manifest->size - 1] == 0; /* so each string ends */
+}
+
+static int module_agrees(const struct manifest *manifest, const struct manifest_module *module)
+{
+	if (module->part >= manifest->part_count)
+		return 0;
+	uint64_t part_size = manifest_parts(manifest)[module->part].size;
+	return module->offset % PAYLOAD_PAGE == 0 && module->offset <= part_size &&
+	       module->memory <= part_size - module->offset && module->size <= module->memory &&
+	       module->name < manifest->size && module->arguments < manifest->size;
+}
+
+static int place_agrees(const struct manifest *manifest, const struct manifest_place *place)
+{
+	uint64_t alignment = place->alignment;
+	return place->address % PAYLOAD_PAGE == 0 && alignment >= PAYLOAD_PAGE &&
+	       (alignment & (alignment - 1)) == 0 && place->address <= UINT64_MAX - place->size &&
+	       (place->module == TWINBOOT_NO_MODULE || place->module < manifest->module_count);
+}
+
+/* Its own checksum is right, so what is wrong here is a build's doing, or two builds'. */
+static int rows_agree(const struct machine *machine, const struct manifest *manifest)
+{
+	const struct manifest_part *parts = manifest_parts(manifest);
+	for (uint32_t i = 0; i < manifest->part_count; i++)
+		if (parts[i].size != machine->parts[i].size || parts[i].stored > parts[i].size)
+			return 0;
+	for (uint32_t i = 0; i < manifest->module_count; i++)
+		if (!module_agrees(manifest, &manifest_modules(manifest)[i]))
+			return 0;
+	for (uint32_t i = 0; i < manifest->place_count; i++)
+		if (!place_agrees(manifest, &manifest_places(manifest)[i]))
+			return 0;
+	return 1;
+}
+
+static uint32_t manifest_sum(const struct manifest *manifest)
+{
+	struct manifest head = *manifest;
+	head.crc32c = 0;
+	return crc32c(crc32c(0, &head, sizeof(head)), manifest + 1, manifest->size - sizeof(head));
+}
+
+static int manifest_check(struct machine *machine, const struct manifest *manifest)
+{
+	if (manifest->magic != MANIFEST_MAGIC || manifest->version != MANIFEST_VERSION)
+		return fail(machine, ERROR_MANIFEST, "its head");
+	if (manifest->size < sizeof(*manifest) || manifest->size > machine->manifest.size ||
+	    manifest->size % PAYLOAD_PAGE != 0 || manifest_sum(manifest) != manifest->crc32c)
+		return fail(machine, ERROR_MANIFEST, "its checksum");
+	if (!counts_agree(machine, manifest) || !rows_agree(machine, manifest))
+		return fail(machine, ERROR_MANIFEST, "its numbers");
+	return 1;
+}
+
+static int part_check(struct machine *machine, uint32_t index, const struct manifest_part *part)
+{
+	char name[sizeof(part->section) + 1] = {0};
+	uint32_t crc = crc32c(0, at(machine->parts[index].base), part->stored);
+	if (crc == part->crc32c)
+		return 1;
+	if (index == 0)
+		return fail(machine, ERROR_KERNEL_CHECKSUM, (uint64_t)crc, (uint64_t)part->crc32c,
+			    part->stored);
+	memcpy(name, part->section, sizeof(part->section));
+	return fail(machine, ERROR_PART_CHECKSUM, name, (uint64_t)crc, (uint64_t)part->crc32c, part->stored);
+}
+
 int payload_check(struct machine *machine)
 {
-	const struct payload_info *info = at(machine->modules);
-	const uint8_t *modules = at(machine->modules);
-	struct payload_info head;
-	memcpy(&head, info, sizeof(head));
-	head.info_crc32c = 0;
-	uint32_t crc = 0;
-	int is_whole = info->magic == PAYLOAD_MAGIC && info->info_size >= sizeof(head) &&
-		       info->info_size <= machine->modules_size;
-	if (is_whole) {
-		crc = crc32c(0, &head, sizeof(head));
-		crc = crc32c(crc, modules + sizeof(head), info->info_size - sizeof(head));
-	}
-	if (!is_whole || crc != info->info_crc32c || info->module_count > PAYLOAD_MODULES_MAX ||
-	    info->kernel_size != machine->kernel_size || info->kernel_stored > info->kernel_size ||
-	    info->modules_size > machine->modules_size || info->modules_stored > info->modules_size ||
-	    info->modules_stored < info->info_size)
-		return fail(machine, ERROR_PAYLOAD_INFO, (uint64_t)crc, (uint64_t)info->info_crc32c);
-
-	crc = crc32c(0, at(machine->kernel), info->kernel_stored);
-	if (crc != info->kernel_crc32c)
-		return fail(machine, ERROR_KERNEL_CHECKSUM, (uint64_t)crc, (uint64_t)info->kernel_crc32c,
-			    info->kernel_stored);
-	uint64_t module_bytes = info->modules_stored - info->info_size;
-	crc = crc32c(0, modules + info->info_size, module_bytes);
-	if (crc != info->modules_crc32c)
-		return fail(machine, ERROR_MODULES_CHECKSUM, (uint64_t)crc, (uint64_t)info->modules_crc32c,
-			    module_bytes);
+	const struct manifest *manifest = at(machine->manifest.base);
+	if (!manifest_check(machine, manifest))
+		return 0;
+	for (uint32_t i = 0; i < manifest->part_count; i++)
+		if (!part_check(machine, i, &manifest_parts(manifest)[i]))
+			return 0;
 	return 1;
 }
 
@@ -59,12 +125,13 @@ int kernel_segment(const struct kernel *kernel, uint32_t *index, struct kernel_s
 
 int kernel_view(struct machine *machine, struct kernel *kernel)
 {
-	const uint8_t *file = at(machine->kernel);
+	uint64_t size = machine->parts[0].size;
+	const uint8_t *file = at(machine->parts[0].base);
 	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)file;
-	*kernel = (struct kernel){.info = at(machine->modules)};
+	*kernel = (struct kernel){.manifest = at(machine->manifest.base)};
 	if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 || ehdr->e_phentsize != sizeof(Elf64_Phdr) ||
-	    ehdr->e_phoff > machine->kernel_size || ehdr->e_phoff % _Alignof(Elf64_Phdr) != 0 ||
-	    ehdr->e_phnum * sizeof(Elf64_Phdr) > machine->kernel_size - ehdr->e_phoff)
+	    ehdr->e_phoff > size || ehdr->e_phoff % _Alignof(Elf64_Phdr) != 0 ||
+	    ehdr->e_phnum * sizeof(Elf64_Phdr) > size - ehdr->e_phoff)
 		return fail(machine, ERROR_KERNEL_FORMAT, "headers");
 
 	uint32_t count = kernel->program_header_count = ehdr->e_phnum;
@@ -74,8 +141,8 @@ int kernel_view(struct machine *machine, struct kernel *kernel)
 		const Elf64_Phdr *phdr = &phdrs[i];
 		if (phdr->p_type != PT_LOAD && phdr->p_type != PT_DYNAMIC)
 			continue;
-		if (phdr->p_filesz != phdr->p_memsz || phdr->p_offset > machine->kernel_size ||
-		    phdr->p_filesz > machine->kernel_size - phdr->p_offset)
+		if (phdr->p_filesz != phdr->p_memsz || phdr->p_offset > size ||
+		    phdr->p_filesz > size - phdr->p_offset)
 			return fail(machine, ERROR_KERNEL_FORMAT, "segments");
 		if (phdr->p_type == PT_LOAD && (first == NULL || phdr->p_vaddr < first->p_vaddr))
 			first = phdr;
@@ -90,8 +157,8 @@ int kernel_view(struct machine *machine, struct kernel *kernel)
 	kernel->header_size = page_down(first->p_offset);
 	kernel->linked = page_down(first->p_vaddr);
 	kernel->virt = ehdr->e_type == ET_DYN && kernel->linked == 0 ? PIE_BASE : kernel->linked;
-	kernel->phys = machine->kernel + kernel->header_size;
-	kernel->size = machine->kernel_size - kernel->header_size;
+	kernel->phys = machine->parts[0].base + kernel->header_size;
+	kernel->size = size - kernel->header_size;
 	kernel->entry = ehdr->e_entry - kernel->linked + kernel->virt;
 	for (uint32_t i = 0; i < count; i++)
 		if (phdrs[i].p_type == PT_LOAD &&

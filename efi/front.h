@@ -27,6 +27,12 @@ struct own_damage {
 };
 int own_sums_agree(struct own_damage *damage);
 
+/* payload.c: finds the loader, the manifest and its parts in the image that the firmware has loaded. Returns 0 with
+   machine->error set if they are not what the build has put there. */
+int payload_find(struct machine *machine, EFI_HANDLE image);
+/* Puts zeros behind what is stored of each part, once core has checked the manifest. */
+void payload_clear_tails(const struct machine *machine);
+
 /* memory.c: each returns 0 with machine->error set if it fails. */
 int memory_buffers_allocate(struct machine *machine); /* for the map, regions and scratch */
 int memory_map_read(struct machine *machine, UINTN *key);

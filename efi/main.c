@@ -5,11 +5,6 @@
 
 #include "common/port.h"
 
-/* linker/efi.ld and the payload's archive. Hidden: found relative to RIP, without a relocation. */
-#define HIDDEN __attribute__((visibility("hidden")))
-HIDDEN extern const uint8_t ImageBase[], loader_end[]; /* without the payload */
-HIDDEN extern uint8_t _kernel_start_addr[], _kernel_end_addr[], _modules_start_addr[], _modules_end_addr[];
-
 /* One PC wanted more than one try; eight have been enough for everyone. */
 #define EXIT_TRIES 8
 
@@ -78,43 +73,6 @@ static EFI_STATUS give_up(const struct machine *machine)
 	return EFI_ABORTED;
 }
 
-static int lies_within(uint64_t start, uint64_t size, uint64_t base, uint64_t all)
-{
-	return start >= base && size <= all && start - base <= all - size;
-}
-
-/* The payload has come with the image, whose size the firmware took from a header field that has no checksum:
-   signing and added sections change it. */
-static int payload_find(struct machine *machine, EFI_HANDLE image)
-{
-	EFI_GUID guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
-	EFI_LOADED_IMAGE_PROTOCOL *loaded;
-	uint64_t base = 0, size = 0;
-	if (!EFI_ERROR(bs->HandleProtocol(image, &guid, (void **)&loaded))) {
-		base = (uintptr_t)loaded->ImageBase;
-		size = loaded->ImageSize;
-	}
-	machine->loader_base = (uintptr_t)ImageBase;
-	machine->loader_size = (uint64_t)(loader_end - ImageBase);
-	machine->kernel = (uintptr_t)_kernel_start_addr;
-	machine->kernel_size = (uint64_t)(_kernel_end_addr - _kernel_start_addr);
-	machine->modules = (uintptr_t)_modules_start_addr;
-	machine->modules_size = (uint64_t)(_modules_end_addr - _modules_start_addr);
-	if (!lies_within(machine->kernel, machine->kernel_size, base, size) ||
-	    !lies_within(machine->modules, machine->modules_size, base, size))
-		return fail(machine, ERROR_EFI_IMAGE, size / 1024);
-	return 1;
-}
-
-/* What is stored has its checksums; what is not must be zeros, whoever was to write them. */
-static void payload_clear_tails(const struct machine *machine)
-{
-	const struct payload_info *info = at(machine->modules);
-	bs->SetMem(at(machine->kernel + info->kernel_stored), machine->kernel_size - info->kernel_stored, 0);
-	bs->SetMem(at(machine->modules + info->modules_stored), machine->modules_size - info->modules_stored,
-		   0);
-}
-
 /* iPXE of 2020 started images with it raised (iPXE #113): one more fact where something does not answer. */
 static void log_task_priority(struct machine *machine)
 {
@@ -132,8 +90,8 @@ static void gather(struct machine *machine)
 	log_task_priority(machine);
 	log_payload(machine);
 	chance_and_time(machine);
-	const struct payload_info *info = at(machine->modules);
-	video_set(machine, &info->needs);
+	const struct manifest *manifest = at(machine->manifest.base);
+	video_set(machine, &manifest->needs);
 	log_framebuffer(machine);
 }
 

@@ -75,11 +75,12 @@ bool output_name(struct output *output, const char *path, FILE *messages)
 	static const char suffix[] = ".tmp";
 	size_t length = strlen(path);
 
-	*output = (struct output){{path, messages}, malloc(length + sizeof(suffix)), -1};
+	*output = (struct output){{path, messages}, malloc(2 * length + 1 + sizeof(suffix)), -1};
 	if (!output->temporary)
 		return cannot_write(output);
 	memcpy(output->temporary, path, length);
 	memcpy(output->temporary + length, suffix, sizeof(suffix));
+	output->report.file = memcpy(output->temporary + length + sizeof(suffix), path, length + 1);
 	return true;
 }
 

@@ -22,9 +22,9 @@ void input_let_go(const uint8_t *data, size_t size);
 
 /* Grows as `temporary` until output_commit() gives it its name. What fails has been reported. */
 struct output {
-	struct report report;
-	char *temporary; /* path.tmp */
-	int descriptor;  /* -1: not open */
+	struct report report; /* its file: a copy of the path */
+	char *temporary;      /* path.tmp */
+	int descriptor;       /* -1: not open */
 };
 
 /* Names the temporary file, for another program to write. */

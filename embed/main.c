@@ -5,8 +5,8 @@
  */
 #include "check.h"
 #include "file.h"
-#include "info.h"
 #include "pad.h"
+#include "payload.h"
 #include "strip.h"
 
 #include <getopt.h>
@@ -18,9 +18,9 @@ static int usage(void)
 	fputs("usage: embed check [--max-image MIB] KERNEL\n"
 	      "       embed strip KERNEL OUT\n"
 	      "       embed pad [--max-image MIB] STRIPPED OUT [ORIGINAL]\n"
-	      "       embed info --kernel PADDED --sha256 HEX --command-line TEXT\n"
-	      "                  --modules 'PATH[:NAME[:ARGUMENTS]] ...' --out FILE --ld FILE [--depfile "
-	      "FILE]\n",
+	      "       embed place PADDED OUT.LD\n"
+	      "       embed manifest --kernel PADDED --command-line TEXT\n"
+	      "                      --modules 'PATH[:NAME[:ARGUMENTS]] ...' --out DIRECTORY [--depfile FILE]\n",
 	      stderr);
 	return 2;
 }
@@ -144,48 +144,59 @@ static int run_pad(int count, char **arguments)
 	return !pad(paths[0], paths[1], paths[2], image_mib);
 }
 
-static int run_info(int count, char **arguments)
+static int run_place(int count, char **arguments)
+{
+	if (count != 3)
+		return usage();
+	return !payload_write_place(arguments[1], arguments[2], stderr);
+}
+
+static bool write_payload(struct payload_options *options, const char *list)
+{
+	static struct modules modules;
+	bool done = modules_parse(&modules, list, stderr) && modules_open(&modules, stderr);
+
+	options->modules = &modules;
+	done = done && payload_write(options, stderr);
+	modules_close(&modules);
+	return done;
+}
+
+static int run_manifest(int count, char **arguments)
 {
 	static const struct option options[] = {
-		{"kernel", required_argument, NULL, 'k'},       {"sha256", required_argument, NULL, 's'},
-		{"command-line", required_argument, NULL, 'c'}, {"modules", required_argument, NULL, 'm'},
-		{"out", required_argument, NULL, 'o'},          {"ld", required_argument, NULL, 'l'},
-		{"depfile", required_argument, NULL, 'd'},      {0},
+		{"kernel", required_argument, NULL, 'k'},  {"command-line", required_argument, NULL, 'c'},
+		{"modules", required_argument, NULL, 'm'}, {"out", required_argument, NULL, 'o'},
+		{"depfile", required_argument, NULL, 'd'}, {0},
 	};
-	struct info_options info = {0};
+	struct payload_options payload = {0};
+	const char *modules = NULL;
 	int option;
 
 	while ((option = getopt_long(count, arguments, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'k':
-			info.kernel = optarg;
-			break;
-		case 's':
-			info.sha256 = optarg;
+			payload.kernel = optarg;
 			break;
 		case 'c':
-			info.command_line = optarg;
+			payload.command_line = optarg;
 			break;
 		case 'm':
-			info.modules = optarg;
+			modules = optarg;
 			break;
 		case 'o':
-			info.out = optarg;
-			break;
-		case 'l':
-			info.ld = optarg;
+			payload.directory = optarg;
 			break;
 		case 'd':
-			info.depfile = optarg;
+			payload.depfile = optarg;
 			break;
 		default:
 			return usage();
 		}
 	}
-	if (optind != count || !info.kernel || !info.sha256 || !info.command_line || !info.modules ||
-	    !info.out || !info.ld)
+	if (optind != count || !payload.kernel || !payload.command_line || !modules || !payload.directory)
 		return usage();
-	return !info_write(&info, stderr);
+	return !write_payload(&payload, modules);
 }
 
 int main(int count, char **arguments)
@@ -193,7 +204,11 @@ int main(int count, char **arguments)
 	static const struct {
 		const char *name;
 		int (*run)(int count, char **arguments);
-	} commands[] = {{"check", run_check}, {"strip", run_strip}, {"pad", run_pad}, {"info", run_info}};
+	} commands[] = {{"check", run_check},
+			{"strip", run_strip},
+			{"pad", run_pad},
+			{"place", run_place},
+			{"manifest", run_manifest}};
 
 	for (size_t i = 0; count > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(arguments[1], commands[i].name) == 0)

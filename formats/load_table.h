@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The first 512 bytes of the loader: where on the boot disk everything lies. Written by images/compose, read
- * by disk.c, which knows no file system. All numbers are little-endian; places are bytes from the disk's
- * start, so that one table serves disks and CDs: whoever reads measures the sector size.
+ * The first bytes of the BIOS loader: where on the boot disk everything lies, and where in memory it belongs.
+ * compose writes it, legacy/disk.c reads it and knows no file system. twinboot.payload, which the network boot
+ * program fetches, begins with the same table: places "on disk" are then places in that file, in ascending
+ * order. All numbers are little-endian; places on disk are bytes from its start, so that one table serves
+ * disks and CDs: whoever reads measures the sector size.
+ *
+ * linker/legacy.ld fills in the kernel's place and size in memory as they were linked; compose refuses a
+ * payload with another kernel and leaves both as they are. In the network boot program, which is linked
+ * without a kernel, the table is zero until it is fetched.
  */
 #ifndef LOAD_TABLE_H
 #define LOAD_TABLE_H
@@ -11,22 +17,36 @@
 #include <stdint.h>
 #endif
 
-#define LOAD_TABLE_MAGIC   UINT64_C(0x44414f4c4e495754) /* "TWINLOAD" as bytes on disk */
-#define LOAD_TABLE_SIZE    512u
-#define LOAD_TABLE_VERSION 2u
-#define LOAD_ALIGNMENT     4096u /* of every part: whole sectors, whatever their size */
+#define LOAD_TABLE_MAGIC     UINT64_C(0x44414f4c4e495754) /* "TWINLOAD" as bytes on disk */
+#define LOAD_TABLE_SIZE      2048u
+#define LOAD_TABLE_VERSION   3u
+#define LOAD_TABLE_PARTS_MAX 17u   /* as many as a manifest can have, and the manifest */
+#define LOAD_ALIGNMENT       4096u /* of every part: whole sectors, whatever their size */
 
 #ifndef __ASSEMBLER__
-enum load_part { LOAD_KERNEL, LOAD_MODULES, LOAD_PARTS };
+enum load_flags {
+	LOAD_CHECK_SHA256 = 1 << 0, /* the loader compares digests before it believes a part */
+};
+
+struct load_part {
+	char section[8];    /* as in the manifest and the PE file: ".kernel" first, ".manifst" last */
+	uint64_t offset;    /* on disk, a multiple of LOAD_ALIGNMENT; the bytes lie in one run from here */
+	uint64_t stored;    /* bytes on disk, a multiple of LOAD_ALIGNMENT; the rest of the part is zero */
+	uint64_t size;      /* bytes in memory, a multiple of LOAD_ALIGNMENT */
+	uint64_t address;   /* physical, a multiple of LOAD_ALIGNMENT; 0: wherever there is memory */
+	uint32_t crc32c;    /* over the stored bytes */
+	uint32_t reserved;  /* 0 */
+	uint8_t sha256[32]; /* over the stored bytes */
+};
 
 struct load_table {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t crc32c; /* over LOAD_TABLE_SIZE bytes, with this field as 0 */
-	struct {
-		uint64_t offset; /* a multiple of LOAD_ALIGNMENT; the bytes lie in one run from here */
-		uint64_t bytes;  /* stored; the rest of the part is zero */
-	} parts[LOAD_PARTS];
+	uint32_t flags;  /* enum load_flags */
+	uint32_t part_count;
+	uint32_t build_id; /* the manifest's */
+	uint32_t reserved; /* 0 */
 	/* The directory entry of the file that the parts lie in, as it was then: whoever replaces the file
 	   may leave its old bytes where they were, and no checksum notices. */
 	struct {
@@ -35,8 +55,12 @@ struct load_table {
 		uint32_t crc32c; /* of the whole file: for make inspect, no loader reads all of it */
 		uint32_t reserved;
 	} file;
+	struct load_part parts[LOAD_TABLE_PARTS_MAX];
 };
-_Static_assert(sizeof(struct load_table) == 72, "packed by itself");
+_Static_assert(sizeof(struct load_part) == 80, "packed by itself");
+_Static_assert(sizeof(struct load_table) == 1416, "packed by itself");
+_Static_assert(sizeof(struct load_table) <= LOAD_TABLE_SIZE, "the rest of LOAD_TABLE_SIZE is zero");
+_Static_assert(__builtin_offsetof(struct load_table, parts[0].size) == 80, "linker/loader.ld");
 #endif
 
 /*
@@ -54,6 +78,7 @@ _Static_assert(sizeof(struct load_table) == 72, "packed by itself");
 #define BOOT_COUNT_OFFSET   0x1b7 /* uint8_t: sectors a piece */
 #define BOOT_CODE_END       0x1b8 /* then disk identifier and partition table */
 
+#define BOOT_ADDRESS    0x7c00 /* of the boot sector */
 #define LOADER_ADDRESS  0x8000 /* as linker/legacy.ld, which asserts it */
 #define LOADER_PIECE    0x8000
 #define LOADER_SIZE_MAX 0x10000

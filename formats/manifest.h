@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The manifest: the payload as the build describes it, in one piece that is the last section which the build
- * adds to the UEFI loader's file (`.manifest`), and the last part that the BIOS loader reads. Nothing of it
+ * adds to the UEFI loader's file (`.manifst`), and the last part that the BIOS loader reads. Nothing of it
  * is linked, so a payload changes without a link; only the kernel in its archive is.
  *
  * The payload is a handful of parts. A part lies in one run on disk and in one run in memory; on UEFI it is a
@@ -12,7 +12,7 @@
  *     .foreign     the kernel that an adapter starts (an ELF file padded likewise), if there is one
  *     .modules     modules and helpers, each from a page boundary on
  *     .linux .initrd .cmdline .osrel .uname .sbat ...   the sections of a unified kernel image
- *     .manifest    this
+ *     .manifst     this
  *
  * core believes the manifest only after its checksum, and a part only after that part's. All numbers are
  * little-endian; every offset is in bytes from the start of struct manifest; strings are NUL-terminated.
@@ -24,7 +24,7 @@
 
 #define MANIFEST_MAGIC   UINT64_C(0x5453464e414d5754) /* "TWMANFST" as bytes in memory */
 #define MANIFEST_VERSION 1u
-#define MANIFEST_SECTION ".manifest"
+#define MANIFEST_SECTION ".manifst" /* a PE section's name has eight characters */
 
 #define PAYLOAD_PAGE         4096u
 #define MANIFEST_PARTS_MAX   16u
@@ -80,7 +80,8 @@ struct manifest_place {
 struct manifest {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t size;   /* bytes of this structure and all that its offsets point to */
+	uint32_t size;   /* bytes of this structure and all that its offsets point to, then zeros up to a
+			    multiple of PAYLOAD_PAGE; the last byte is 0 */
 	uint32_t crc32c; /* over `size` bytes, with this field as 0 */
 	uint32_t flags;  /* enum manifest_flags */
 
@@ -96,6 +97,21 @@ struct manifest {
 	uint32_t build_id; /* tells builds apart: the loader and what it finds beside it must agree */
 	uint32_t reserved; /* 0 */
 };
+
+static inline const struct manifest_part *manifest_parts(const struct manifest *manifest)
+{
+	return (const struct manifest_part *)((const uint8_t *)manifest + manifest->parts);
+}
+
+static inline const struct manifest_module *manifest_modules(const struct manifest *manifest)
+{
+	return (const struct manifest_module *)((const uint8_t *)manifest + manifest->modules);
+}
+
+static inline const struct manifest_place *manifest_places(const struct manifest *manifest)
+{
+	return (const struct manifest_place *)((const uint8_t *)manifest + manifest->places);
+}
 
 _Static_assert(sizeof(struct manifest_part) == 64, "packed by itself");
 _Static_assert(sizeof(struct manifest_module) == 72, "packed by itself");

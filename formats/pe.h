@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#define PE_PAGE               4096u /* this project's alignment, in memory and in the file */
 #define PE_OFFSET             0x3c
 #define PE_SIGNATURE          "PE\0" /* with the NUL of the string: four bytes */
 #define PE_MACHINE_AMD64      0x8664
@@ -13,8 +14,10 @@
 #define PE_NX_COMPAT          0x0100
 #define PE_DIRECTORY_SECURITY 4
 #define PE_DIRECTORY_RELOC    5
+#define PE_INITIALIZED_DATA   UINT32_C(0x00000040)
 #define PE_DISCARDABLE        UINT32_C(0x02000000)
 #define PE_EXECUTE            UINT32_C(0x20000000)
+#define PE_READ               UINT32_C(0x40000000)
 #define PE_WRITE              UINT32_C(0x80000000)
 
 struct pe_coff_header {

@@ -15,10 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/crc32c.h"
 #include "loader.h"
-
-#define BOOT_ADDRESS 0x7c00
+#include "payload.h"
 
 static uint64_t to_number(const char *text)
 {
@@ -50,36 +48,38 @@ static void copy_bytes(uint64_t from, uint64_t to, uint64_t size)
 	}
 }
 
-static struct load_table make_table(const struct layout *layout, struct fat_file file)
+/* The payload once more, for BIOS alone. */
+static void copy_payload(const struct layout *layout, struct load_table *table)
 {
-	struct load_table table = {.magic = LOAD_TABLE_MAGIC, .version = LOAD_TABLE_VERSION};
-	struct payload_info info;
-	uint64_t modules = pe_section(file.place, file.size, ".modules"),
-		 kernel = pe_section(file.place, file.size, ".kernel");
-	read_at(modules, &info, sizeof(info));
-	if (info.magic != PAYLOAD_MAGIC)
-		die("BOOTX64.EFI holds no payload");
-	if (layout->copy != 0) {
-		uint64_t modules_copy =
-			(layout->copy + info.kernel_stored + LOAD_ALIGNMENT - 1) & -(uint64_t)LOAD_ALIGNMENT;
-		if (modules_copy + info.modules_stored > layout->esp)
+	uint64_t to = layout->copy;
+	for (uint32_t i = 0; i < table->part_count; i++) {
+		struct load_part *part = &table->parts[i];
+		if (to + part->stored > layout->esp)
 			die("no room for the payload's own copy");
-		copy_bytes(kernel, layout->copy, info.kernel_stored);
-		copy_bytes(modules, modules_copy, info.modules_stored);
-		kernel = layout->copy;
-		modules = modules_copy;
+		copy_bytes(part->offset, to, part->stored);
+		part->offset = to;
+		to += part->stored;
+	}
+}
+
+static struct load_table make_table(const struct layout *layout, struct fat_file file,
+				    const struct load_table *linked)
+{
+	struct payload payload = payload_open(file.place, file.size);
+	struct load_table table = payload_table(&payload);
+	free(payload.manifest);
+	payload_link(&table, linked);
+	if (file.place % LOAD_ALIGNMENT != 0)
+		die("the payload does not begin at a multiple of %u bytes", LOAD_ALIGNMENT);
+	if (layout->copy != 0) {
+		copy_payload(layout, &table);
 	} else {
 		table.file.offset = file.entry;
 		table.file.cluster = file.cluster;
 		table.file.size = file.size;
 		table.file.crc32c = crc32c_at(file.place, file.size);
 	}
-	if (kernel % LOAD_ALIGNMENT != 0 || modules % LOAD_ALIGNMENT != 0)
-		die("the payload does not begin at a multiple of %u bytes", LOAD_ALIGNMENT);
-	table.parts[LOAD_KERNEL].offset = kernel;
-	table.parts[LOAD_KERNEL].bytes = info.kernel_stored;
-	table.parts[LOAD_MODULES].offset = modules;
-	table.parts[LOAD_MODULES].bytes = info.modules_stored;
+	table.crc32c = load_table_crc32c(&table);
 	return table;
 }
 
@@ -167,10 +167,10 @@ int main(int argc, char **argv)
 
 	struct fat fat = fat_open(layout.esp);
 	struct fat_file x64 = fat_find(&fat, LOADER_X64), ia32 = fat_find(&fat, LOADER_IA32);
-	struct load_table table = make_table(&layout, x64);
+	struct load_table linked;
+	memcpy(&linked, loader, sizeof(linked));
+	struct load_table table = make_table(&layout, x64, &linked);
 	memset(loader, 0, LOAD_TABLE_SIZE);
-	memcpy(loader, &table, sizeof(table));
-	table.crc32c = crc32c(0, loader, LOAD_TABLE_SIZE);
 	memcpy(loader, &table, sizeof(table));
 	door.sum = boot_sum(loader, door.size);
 	write_at(layout.loader, loader, door.size);

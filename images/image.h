@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "formats/payload.h"
+#include "formats/manifest.h"
 #include "formats/load_table.h"
 
 #define SECTOR 512u /* of a boot sector, and of most disks */
@@ -69,8 +69,13 @@ struct fat fat_open(uint64_t start);
 #define LOADER_IA32 "EFI/BOOT/BOOTIA32.EFI"
 struct fat_file fat_find(const struct fat *fat, const char *path); /* 8.3 names, capital letters */
 
-/* pe.c: where a section's raw data lie, in the PE file that starts at `file` and has `size` bytes. */
-uint64_t pe_section(uint64_t file, uint32_t size, const char *name);
+/* pe.c: where a section's raw data lie in the image, of the PE file that starts at `file` and has `size` bytes. */
+struct pe_place {
+	uint64_t at;
+	uint32_t stored; /* bytes of raw data */
+	uint32_t size;   /* in memory */
+};
+struct pe_place pe_section(uint64_t file, uint32_t size, const char *name);
 int pe_checksum_agrees(uint64_t file, uint32_t size); /* or there is none */
 
 /* iso.c: ISO 9660 with El Torito, from sector 0 of the CD's own (2048 bytes) on, the system area left out. */

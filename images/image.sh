@@ -21,8 +21,9 @@ case $sector in 512 | 4096) ;; *) fail "SECTOR=$sector: disks have sectors of 51
 
 export MTOOLS_SKIP_CHECK=1 MTOOLSRC=/dev/null SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-315532800}" TZ=UTC
 mib=1048576 efi_size=$(wc -c <"$efi") ia32_size=$(wc -c <"$ia32")
-# The first MiB holds the loaders' code and, in .modules, the digest of the kernel: it tells images apart without reading all.
-id=$(head -c $mib "$efi" | sha256sum | cut -c1-32)
+# The first MiB holds the loader's code, and the last one the manifest, with the digests of everything else: they tell
+# images apart without reading all.
+id=$({ head -c $mib "$efi"; tail -c $mib "$efi"; } | sha256sum | cut -c1-32)
 [ "$efi_size" -lt 4294967296 ] || fail "$efi has $efi_size bytes, and FAT files end at 4 GiB; use a smaller kernel or fewer modules"
 
 # Where things lie: docs/images.md. No partition begins below 1 MiB, and in a GPT the loader has one: it moves there. The

@@ -2,9 +2,6 @@
 /*
  * inspect IMAGE: prints what is in an image, or on a stick that one was written to, and checks that all of it
  * is there and agrees with itself. Everything that is wrong gets a sentence; then it ends with 1.
- *
- * CRC-32C is computed here; for SHA-256 it asks sha256sum, the program that computed the digest in the build:
- * no library to depend on, and no second implementation to trust.
  */
 #include <elf.h>
 #include <stdarg.h>
@@ -13,7 +10,9 @@
 #include <string.h>
 
 #include "formats/crc32c.h"
+#include "formats/sha256.h"
 #include "loader.h"
+#include "payload.h"
 
 typedef unsigned long long ull; /* for printf */
 
@@ -29,18 +28,6 @@ __attribute__((format(printf, 1, 2))) static void problem(const char *format, ..
 	va_end(arguments);
 	fputc('\n', stderr);
 	problems++;
-}
-
-static void *read_new(uint64_t offset, uint64_t size)
-{
-	if (offset + size > image_bytes())
-		die("a structure of %llu bytes at %#llx reaches beyond its end", (ull)size, (ull)offset);
-	void *bytes = malloc(size + 1); /* strings that lack a NUL get one */
-	if (bytes == NULL)
-		die("not enough memory");
-	read_at(offset, bytes, size);
-	((char *)bytes)[size] = 0;
-	return bytes;
 }
 
 static struct layout inspect_partitions(void)
@@ -107,11 +94,11 @@ static struct load_table inspect_loader(struct layout *layout)
 	memcpy(&table, loader, sizeof(table));
 	memset(loader + offsetof(struct load_table, crc32c), 0, sizeof(table.crc32c));
 	if (table.magic != LOAD_TABLE_MAGIC || table.version != LOAD_TABLE_VERSION ||
-	    crc32c(0, loader, LOAD_TABLE_SIZE) != table.crc32c)
+	    crc32c(0, loader, LOAD_TABLE_SIZE) != table.crc32c || table.part_count > LOAD_TABLE_PARTS_MAX)
 		die("the BIOS loader's load table is damaged");
-	printf("load table    kernel %llu bytes at %#llx, modules %llu bytes at %#llx\n",
-	       (ull)table.parts[LOAD_KERNEL].bytes, (ull)table.parts[LOAD_KERNEL].offset,
-	       (ull)table.parts[LOAD_MODULES].bytes, (ull)table.parts[LOAD_MODULES].offset);
+	for (uint32_t i = 0; i < table.part_count; i++)
+		printf("load table    %-8.8s %llu bytes at %#llx, %llu in memory\n", table.parts[i].section,
+		       (ull)table.parts[i].stored, (ull)table.parts[i].offset, (ull)table.parts[i].size);
 	return table;
 }
 
@@ -131,65 +118,87 @@ static void inspect_iso(const struct layout *layout, const struct fat_file *x64,
 			"changed");
 }
 
-static void check_crc(const char *what, uint64_t offset, uint64_t size, uint32_t expected)
+/* Both sums of `stored` bytes of the image. */
+static void sum(uint64_t at, uint64_t stored, uint32_t *crc, uint8_t sha256[SHA256_SIZE])
 {
-	uint32_t crc = crc32c_at(offset, size);
-	if (crc != expected)
-		problem("%s: damaged (CRC-32C %08x, should be %08x)", what, crc, expected);
+	static uint8_t buffer[1 << 20];
+	struct sha256 hash;
+	sha256_begin(&hash);
+	*crc = 0;
+	while (stored > 0) {
+		size_t piece = stored < sizeof(buffer) ? (size_t)stored : sizeof(buffer);
+		read_at(at, buffer, piece);
+		*crc = crc32c(*crc, buffer, piece);
+		sha256_add(&hash, buffer, piece);
+		at += piece;
+		stored -= piece;
+	}
+	sha256_end(&hash, sha256);
 }
 
-/* The payload as `whose` loader finds it. */
-static void check_payload(const char *whose, uint64_t kernel, uint64_t modules)
+/* One part as `whose` loader finds it. */
+static void check_part(const char *whose, const struct load_part *part)
 {
-	char what[80];
-	struct payload_info head;
-	read_at(modules, &head, sizeof(head));
-	uint32_t crc = head.info_crc32c;
-	head.info_crc32c = 0;
-	if (head.magic != PAYLOAD_MAGIC || head.info_size < sizeof(head) ||
-	    head.modules_stored < head.info_size || head.kernel_stored > head.kernel_size)
-		die("the payload's description at %#llx is damaged", (ull)modules);
-	uint8_t *info = read_new(modules, head.info_size);
-	memcpy(info, &head, sizeof(head));
-	if (crc32c(0, info, head.info_size) != crc)
-		problem("the payload's description that %s reads is damaged", whose);
-	free(info);
-	snprintf(what, sizeof(what), "the kernel that %s loads", whose);
-	check_crc(what, kernel, head.kernel_stored, head.kernel_crc32c);
-	snprintf(what, sizeof(what), "the modules that %s loads", whose);
-	check_crc(what, modules + head.info_size, head.modules_stored - head.info_size, head.modules_crc32c);
+	uint8_t sha256[SHA256_SIZE];
+	uint32_t crc;
+	if (part->offset % LOAD_ALIGNMENT != 0 || part->stored % LOAD_ALIGNMENT != 0)
+		problem("the load table's places are no multiples of %u", LOAD_ALIGNMENT);
+	sum(part->offset, part->stored, &crc, sha256);
+	if (crc != part->crc32c)
+		problem("the section %.8s that %s loads: damaged (CRC-32C %08x, should be %08x)",
+			part->section, whose, crc, part->crc32c);
+	else if (memcmp(sha256, part->sha256, sizeof(sha256)) != 0)
+		problem("the section %.8s that %s loads: damaged (its SHA-256 does not agree)", part->section,
+			whose);
 }
 
-static void check_sha256(uint64_t kernel, const struct payload_info *info)
+static void check_parts(const char *whose, const struct load_table *table)
 {
-	char command[200], found[65] = "", expected[65];
-	for (int i = 0; i < 32; i++)
-		snprintf(expected + 2 * i, 3, "%02x", info->kernel_sha256[i]);
-	printf("kernel        SHA-256 %s\n", expected);
-	snprintf(command, sizeof(command),
-		 "{ tail -c +%llu -- \"$IMAGE\" | head -c %llu; head -c %llu /dev/zero; } | sha256sum",
-		 (ull)kernel + 1, (ull)info->kernel_stored, (ull)(info->kernel_size - info->kernel_stored));
-	setenv("IMAGE", image_name, 1);
-	fflush(stdout);
-	FILE *pipe = popen(command, "r");
-	if (pipe == NULL || fread(found, 1, 64, pipe) != 64)
-		die("cannot run sha256sum (package coreutils)");
-	pclose(pipe);
-	if (strcmp(found, expected) != 0)
-		problem("the kernel's SHA-256 is %s", found);
+	for (uint32_t i = 0; i < table->part_count; i++)
+		check_part(whose, &table->parts[i]);
 }
 
-static void show_kernel(uint64_t kernel, const struct payload_info *info)
+static void print_hex(const uint8_t *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		printf("%02x", bytes[i]);
+	printf("\n");
+}
+
+/* The digest of the whole padded kernel goes on behind what is stored. */
+static void check_kernel(uint64_t at, const struct manifest *manifest)
+{
+	static const uint8_t zeros[1 << 16];
+	const struct manifest_part *part = &manifest_parts(manifest)[0];
+	uint8_t page[LOAD_ALIGNMENT], digest[SHA256_SIZE];
+	struct sha256 hash;
+	sha256_begin(&hash);
+	for (uint64_t i = 0; i < part->stored; i += sizeof(page)) {
+		read_at(at + i, page, sizeof(page));
+		sha256_add(&hash, page, sizeof(page));
+	}
+	for (uint64_t left = part->size - part->stored, piece; left > 0; left -= piece) {
+		piece = left < sizeof(zeros) ? left : sizeof(zeros);
+		sha256_add(&hash, zeros, piece);
+	}
+	sha256_end(&hash, digest);
+	printf("kernel        SHA-256 ");
+	print_hex(manifest->kernel_sha256, sizeof(digest));
+	if (memcmp(digest, manifest->kernel_sha256, sizeof(digest)) != 0)
+		problem("the kernel's SHA-256 does not agree: damaged");
+}
+
+static void show_kernel(uint64_t kernel, const struct manifest_part *part)
 {
 	Elf64_Ehdr ehdr;
 	read_at(kernel, &ehdr, sizeof(ehdr));
 	if (memcmp(ehdr.e_ident, ELFMAG, SELFMAG) != 0 || ehdr.e_phentsize != sizeof(Elf64_Phdr) ||
-	    ehdr.e_phoff > info->kernel_stored) {
+	    ehdr.e_phoff > part->stored) {
 		problem("the kernel is not the ELF file that the build padded");
 		return;
 	}
-	printf("              %llu bytes in memory, %llu stored; %s, entry %#llx\n", (ull)info->kernel_size,
-	       (ull)info->kernel_stored, ehdr.e_type == ET_DYN ? "static PIE" : "linked to its place",
+	printf("              %llu bytes in memory, %llu stored; %s, entry %#llx\n", (ull)part->size,
+	       (ull)part->stored, ehdr.e_type == ET_DYN ? "static PIE" : "linked to its place",
 	       (ull)ehdr.e_entry);
 	for (int i = 0; i < ehdr.e_phnum; i++) {
 		Elf64_Phdr phdr;
@@ -201,49 +210,60 @@ static void show_kernel(uint64_t kernel, const struct payload_info *info)
 	}
 }
 
-static const char *string(const struct payload_info *info, uint32_t offset)
+static void show_modules(const struct manifest *manifest)
 {
-	return offset < info->info_size ? (const char *)info + offset : "(damaged)";
-}
-
-static void show_modules(const struct payload_info *info)
-{
-	printf("command line  %s\n", string(info, info->command_line));
-	for (uint32_t i = 0; i < info->module_count; i++) {
-		if (sizeof(*info) + (i + 1) * sizeof(info->modules[0]) > info->info_size) {
-			problem("the table of modules is damaged");
-			return;
-		}
-		const struct payload_module *module = &info->modules[i];
-		printf("module        %s, %llu bytes%s%s\n", string(info, module->name), (ull)module->size,
-		       *string(info, module->arguments) != 0 ? ": " : "", string(info, module->arguments));
+	const char *strings = (const char *)manifest;
+	printf("command line  %s\n", strings + manifest->command_line);
+	for (uint32_t i = 0; i < manifest->module_count; i++) {
+		const struct manifest_module *module = &manifest_modules(manifest)[i];
+		const char *arguments = strings + module->arguments;
+		printf("module        %s, %llu bytes%s%s\n", strings + module->name, (ull)module->size,
+		       *arguments != 0 ? ": " : "", arguments);
 	}
-	if (info->module_count == 0)
+	if (manifest->module_count == 0)
 		printf("modules       none\n");
 }
 
-static void compare_places(const struct load_table *table, const struct fat_file *file, uint64_t kernel,
-			   uint64_t modules)
+/* Were the loader that BIOS starts and the payload made for each other? */
+static void compare_builds(const struct load_table *table, const struct load_table *expected)
 {
-	const uint64_t bios_kernel = table->parts[LOAD_KERNEL].offset,
-		       bios_modules = table->parts[LOAD_MODULES].offset;
-	if (bios_kernel % LOAD_ALIGNMENT != 0 || bios_modules % LOAD_ALIGNMENT != 0)
-		problem("the load table's places are no multiples of %u", LOAD_ALIGNMENT);
+	if (table->build_id != expected->build_id || table->part_count != expected->part_count)
+		problem("the BIOS loader and BOOTX64.EFI are of different builds (%08x and %08x); make the image "
+			"anew",
+			table->build_id, expected->build_id);
+	if (table->parts[0].size != expected->parts[0].size)
+		problem("the BIOS loader was linked with another kernel than BOOTX64.EFI holds (%llu and %llu bytes)",
+			(ull)table->parts[0].size, (ull)expected->parts[0].size);
+}
+
+static int same_places(const struct load_table *a, const struct load_table *b)
+{
+	for (uint32_t i = 0; i < a->part_count; i++)
+		if (a->parts[i].offset != b->parts[i].offset || a->parts[i].stored != b->parts[i].stored)
+			return 0;
+	return a->part_count == b->part_count;
+}
+
+static void compare_places(const struct load_table *table, const struct fat_file *file,
+			   const struct load_table *expected)
+{
 	if (table->file.offset == 0) {
 		printf("payload       BIOS has a copy of its own\n");
-		check_payload("BIOS", bios_kernel, bios_modules);
+		check_parts("BIOS", table);
 		return;
 	}
 	printf("payload       once, in BOOTX64.EFI\n");
 	if (table->file.offset != file->entry || table->file.cluster != file->cluster ||
-	    table->file.size != file->size)
-		problem("BOOTX64.EFI was replaced after the image was made: UEFI boots the new one, BIOS "
-			"refuses; make a new "
-			"image, or one with SEPARATE_PAYLOAD=1");
-	else if (bios_kernel != kernel || bios_modules != modules)
+	    table->file.size != file->size) {
+		problem("BOOTX64.EFI was replaced after the image was made: UEFI boots the new one, BIOS refuses; "
+			"make a new image, or one with SEPARATE_PAYLOAD=1");
+		return;
+	}
+	compare_builds(table, expected);
+	if (!same_places(table, expected))
 		problem("BIOS and UEFI do not load from the same place");
-	else
-		check_crc("BOOTX64.EFI", file->place, file->size, table->file.crc32c);
+	else if (crc32c_at(file->place, file->size) != table->file.crc32c)
+		problem("BOOTX64.EFI: damaged (its CRC-32C is not the load table's)");
 }
 
 int main(int argc, char **argv)
@@ -259,17 +279,14 @@ int main(int argc, char **argv)
 	inspect_fat(&fat, &x64, &ia32);
 	inspect_iso(&layout, &x64, &ia32);
 
-	uint64_t kernel = pe_section(x64.place, x64.size, ".kernel"),
-		 modules = pe_section(x64.place, x64.size, ".modules");
-	compare_places(&table, &x64, kernel, modules);
-	check_payload("UEFI", kernel, modules);
-	struct payload_info head;
-	read_at(modules, &head, sizeof(head));
-	struct payload_info *info = read_new(modules, head.info_size);
-	check_sha256(kernel, info);
-	show_kernel(kernel, info);
-	show_modules(info);
-	free(info);
+	struct payload payload = payload_open(x64.place, x64.size);
+	struct load_table expected = payload_table(&payload);
+	compare_places(&table, &x64, &expected);
+	check_parts("UEFI", &expected);
+	check_kernel(payload.at[0], payload.manifest);
+	show_kernel(payload.at[0], manifest_parts(payload.manifest));
+	show_modules(payload.manifest);
+	free(payload.manifest);
 	image_close();
 	printf("%s\n", problems == 0 ? "All copies and checksums agree." : "Something is wrong: see above.");
 	return problems != 0;

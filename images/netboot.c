@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * netboot BOOTX64.EFI PXE.BIN TWINBOOT.PAYLOAD TWINBOOT.0: writes the payload as the BIOS network boot
- * program fetches it, and that program with its sum (legacy/pxe_payload.h). UEFI needs no such files: its
- * loader carries the payload.
+ * netboot BOOTX64.EFI LEGACY.BIN PXE.BIN TWINBOOT.PAYLOAD TWINBOOT.0: writes the payload as the BIOS network
+ * boot program fetches it, and that program with its sum (formats/pxe_payload.h). LEGACY.BIN, the loader for
+ * disks, knows where the kernel belongs. UEFI needs no such files: its loader carries the payload.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "formats/crc32c.h"
 #include "formats/pxe_payload.h"
-#include "image.h"
-
-/* As linker/legacy.ld: the kernel's first segment lies here, a page of headers of its own below. */
-#define PLACE 0x200000u
+#include "payload.h"
 
 static void copy_to(FILE *out, const char *name, uint64_t offset, uint64_t size)
 {
@@ -26,23 +23,6 @@ static void copy_to(FILE *out, const char *name, uint64_t offset, uint64_t size)
 		offset += part;
 		size -= part;
 	}
-}
-
-/* Bytes of the padded kernel before its first segment, as embed laid it out. */
-static uint32_t header_size(uint64_t kernel)
-{
-	uint8_t ehdr[64], phdr[56];
-	uint64_t lowest = UINT64_MAX, offset = 0;
-	const uint32_t load = 1;
-	read_at(kernel, ehdr, sizeof(ehdr));
-	for (uint32_t i = 0; i < get16(ehdr + 56); i++) {
-		read_at(kernel + get64(ehdr + 32) + i * sizeof(phdr), phdr, sizeof(phdr));
-		if (get32(phdr) == load && get64(phdr + 16) < lowest) {
-			lowest = get64(phdr + 16);
-			offset = get64(phdr + 8);
-		}
-	}
-	return (uint32_t)(offset & ~(uint64_t)(PAYLOAD_PAGE - 1));
 }
 
 /* A file that is there whole or not at all. */
@@ -84,38 +64,47 @@ static void write_program(const char *from, const char *to)
 	end(out, to);
 }
 
+static struct load_table linked_table(const char *name)
+{
+	struct load_table table;
+	image_open(name, "rb");
+	read_at(LOADER_ADDRESS - BOOT_ADDRESS, &table, sizeof(table));
+	image_close();
+	return table;
+}
+
+/* The table fills a page, then the parts follow one another. */
+static void write_payload(FILE *out, struct load_table *table)
+{
+	uint8_t page[LOAD_ALIGNMENT] = {0};
+	uint64_t from[LOAD_TABLE_PARTS_MAX], offset = sizeof(page);
+	for (uint32_t i = 0; i < table->part_count; i++) {
+		from[i] = table->parts[i].offset;
+		table->parts[i].offset = offset;
+		offset += table->parts[i].stored;
+	}
+	table->crc32c = load_table_crc32c(table);
+	memcpy(page, table, sizeof(*table));
+	if (fwrite(page, 1, sizeof(page), out) != sizeof(page))
+		die("%s: %s", temporary, strerror(errno));
+	for (uint32_t i = 0; i < table->part_count; i++)
+		copy_to(out, temporary, from[i], table->parts[i].stored);
+}
+
 int main(int argc, char **argv)
 {
 	program = image_name = "netboot";
-	if (argc != 5)
-		die("wants BOOTX64.EFI PXE.BIN TWINBOOT.PAYLOAD TWINBOOT.0");
-	write_program(argv[2], argv[4]);
+	if (argc != 6)
+		die("wants BOOTX64.EFI LEGACY.BIN PXE.BIN TWINBOOT.PAYLOAD TWINBOOT.0");
+	write_program(argv[3], argv[5]);
+	struct load_table linked = linked_table(argv[2]);
 	image_open(argv[1], "rb");
-	uint32_t size = (uint32_t)image_bytes();
-	uint64_t kernel = pe_section(0, size, ".kernel"), modules = pe_section(0, size, ".modules");
-	struct payload_info info;
-	read_at(modules, &info, sizeof(info));
-	if (info.magic != PAYLOAD_MAGIC)
-		die("holds no payload");
-
-	uint8_t page[PAYLOAD_PAGE] = {0};
-	struct pxe_payload header = {
-		.magic = PXE_PAYLOAD_MAGIC,
-		.version = PXE_PAYLOAD_VERSION,
-		.kernel = PLACE - header_size(kernel),
-		.kernel_size = info.kernel_size,
-		.kernel_stored = info.kernel_stored,
-		.modules_size = info.modules_size,
-		.modules_stored = info.modules_stored,
-	};
-	header.crc32c = crc32c(0, &header, sizeof(header));
-	memcpy(page, &header, sizeof(header));
-
-	FILE *out = begin(argv[3]);
-	if (fwrite(page, 1, sizeof(page), out) != sizeof(page))
-		die("%s: %s", temporary, strerror(errno));
-	copy_to(out, temporary, kernel, info.kernel_stored);
-	copy_to(out, temporary, modules, info.modules_stored);
-	end(out, argv[3]);
+	struct payload payload = payload_open(0, (uint32_t)image_bytes());
+	struct load_table table = payload_table(&payload);
+	free(payload.manifest);
+	payload_link(&table, &linked);
+	FILE *out = begin(argv[4]);
+	write_payload(out, &table);
+	end(out, argv[4]);
 	return 0;
 }

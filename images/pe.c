@@ -5,7 +5,7 @@
 
 /* PE/COFF: the signature's place at 3Ch, then a header of 24 bytes, the optional header, 40 bytes a section.
  */
-uint64_t pe_section(uint64_t file, uint32_t size, const char *name)
+struct pe_place pe_section(uint64_t file, uint32_t size, const char *name)
 {
 	uint8_t head[4096];
 	read_at(file, head, sizeof(head));
@@ -18,7 +18,7 @@ uint64_t pe_section(uint64_t file, uint32_t size, const char *name)
 			continue;
 		if (get32(section + 20) > size || get32(section + 16) > size - get32(section + 20))
 			die("BOOTX64.EFI is cut off: its section %s lies outside", name);
-		return file + get32(section + 20);
+		return (struct pe_place){file + get32(section + 20), get32(section + 16), get32(section + 8)};
 	}
 	die("BOOTX64.EFI has no section %s; build it with twinboot", name);
 }

@@ -6,7 +6,7 @@
 #include "common/registers.h"
 
 /* offsetof(struct machine, error); legacy/main.c asserts it */
-#define MACHINE_ERROR 1040
+#define MACHINE_ERROR 1288
 
 #define CODE32 0x08
 #define DATA32 0x10

@@ -28,14 +28,14 @@ struct disk_packet {
 };
 _Static_assert(sizeof(struct disk_packet) == 16, "EDD-3, table 7");
 
-/* The load table came with the loader itself; what is said there is believed only if it adds up. */
+/* The load table came with the loader itself; what is said there is believed only if it adds up, and speaks of
+   the kernel that this loader was linked with. */
 static const struct load_table *checked_table(void)
 {
 	struct load_table *table = (struct load_table *)load_table;
-	uint32_t crc = table->crc32c;
-	table->crc32c = 0;
-	if (table->magic != LOAD_TABLE_MAGIC || table->version != LOAD_TABLE_VERSION ||
-	    crc32c_small(load_table, LOAD_TABLE_SIZE) != crc)
+	const struct load_part *kernel = &table->parts[0];
+	if (!load_table_is_whole(table) || kernel->address != (uintptr_t)_kernel_start_addr ||
+	    kernel->size != (uintptr_t)_kernel_end_addr - (uintptr_t)_kernel_start_addr)
 		die(ERROR_LOAD_TABLE);
 	return table;
 }
@@ -108,19 +108,16 @@ static void clear_words(void *to, uint32_t bytes)
 	__asm__ volatile("rep stosl" : "+D"(to), "+c"(words) : "a"(0) : "memory");
 }
 
-/* `size` bytes of memory from `to` on, whole pages: first what is stored, then zeros. */
-static void load_part(const struct load_table *table, int part, uint32_t drive, uint32_t sector_shift,
-		      uint8_t *to, uint32_t size)
+/* A part's memory: first what is stored, then zeros. */
+static void load_part(const struct load_part *part, uint32_t drive, uint32_t sector_shift,
+		      const struct machine_range *memory)
 {
 	uint32_t call_max = BYTES_A_CALL >> sector_shift;
-	uint64_t offset = table->parts[part].offset, stored = table->parts[part].bytes;
-	if (stored > size || (stored | offset) % LOAD_ALIGNMENT != 0)
-		die(ERROR_LOAD_TABLE);
 	if (call_max > SECTORS_A_CALL)
 		call_max = SECTORS_A_CALL;
-	uint8_t *end = to + size;
-	uint64_t lba = offset >> sector_shift;
-	for (uint32_t left = (uint32_t)stored >> sector_shift; left > 0;) {
+	uint8_t *to = fixed((uint32_t)memory->base), *end = to + memory->size;
+	uint64_t lba = part->offset >> sector_shift;
+	for (uint32_t left = (uint32_t)part->stored >> sector_shift; left > 0;) {
 		uint32_t sectors = left < call_max ? left : call_max;
 		if (!read_sectors(drive, lba, sectors, bounce_buffer)) {
 			call_max = (sectors + SMALLER - 1) / SMALLER; /* from here on */
@@ -162,19 +159,12 @@ static void check_file(const struct load_table *table, uint32_t drive, uint32_t 
 void payload_load(struct machine *machine)
 {
 	const struct load_table *table = checked_table();
-	uint32_t linked = (uintptr_t)_kernel_start_addr, modules = (uintptr_t)_modules_start_addr;
-	machine->kernel_size = (uintptr_t)_kernel_end_addr - linked;
-	machine->modules_size = (uintptr_t)_modules_end_addr - modules;
-	machine->kernel = memory_place(machine, linked, (uintptr_t)_modules_end_addr - linked);
-	machine->modules = machine->kernel + (modules - linked);
-
+	payload_place(machine, table);
 	uint32_t drive = machine->boot_drive;
 	uint32_t sector_shift = measure_sector(drive);
 	check_file(table, drive, sector_shift);
-	load_part(table, LOAD_KERNEL, drive, sector_shift, fixed((uint32_t)machine->kernel),
-		  (uint32_t)machine->kernel_size);
-	load_part(table, LOAD_MODULES, drive, sector_shift, fixed((uint32_t)machine->modules),
-		  (uint32_t)machine->modules_size);
+	for (uint32_t i = 0; i < table->part_count; i++)
+		load_part(&table->parts[i], drive, sector_shift, payload_range(machine, table, i));
 }
 
 /* A disk has no way back: the BIOS' own (INT 18h) may start the same disk again. */

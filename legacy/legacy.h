@@ -64,8 +64,22 @@ _Noreturn void die(const char *format, ...);
 int a20_enable(void);                          /* a20.c: 0 if it stays off */
 void memory_map_read(struct machine *machine); /* memory.c */
 uint32_t base_memory_kib(void);
-uint64_t memory_place(const struct machine *machine, uint64_t linked,
-		      uint64_t size);       /* ends in die() if none */
+/* Bytes from `base` on that are usable, in one piece, below 4 GiB, and not yet a part's. */
+uint64_t memory_free_from(const struct machine *machine, uint64_t base);
+/* The lowest place from 2 MiB on with `size` free bytes that is `offset` modulo `step`, a power of two. 0 if
+   there is none; `largest` is then the size of the largest free piece. */
+uint64_t memory_find(const struct machine *machine, uint64_t size, uint64_t step, uint64_t offset,
+		     uint64_t *largest);
+
+/* payload.c */
+struct load_table;
+/* Whether it is what the build wrote. */
+int load_table_is_whole(struct load_table *table);
+/* Chooses the place in memory of every part of the table; ends in die() if there is none. */
+void payload_place(struct machine *machine, const struct load_table *table);
+/* The memory of the table's part `index`, the manifest's included. */
+struct machine_range *payload_range(struct machine *machine, const struct load_table *table, uint32_t index);
+
 void payload_load(struct machine *machine); /* disk.c or, in twinboot.0, pxe.c */
 _Noreturn void door_leave(void);            /* the same: halts, or gives the machine back */
 void tables_find(struct machine *machine);  /* tables.c */
@@ -76,6 +90,6 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs); /* 
 
 /* linker/legacy.ld */
 extern uint8_t boot_sector[], load_table[], loader_end[], legacy_end[], bounce_buffer[], bounce_buffer_end[];
-extern uint8_t _kernel_start_addr[], _kernel_end_addr[], _modules_start_addr[], _modules_end_addr[];
+extern uint8_t _kernel_start_addr[], _kernel_end_addr[]; /* not in twinboot.0 */
 
 #endif

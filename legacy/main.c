@@ -22,7 +22,7 @@ static uint8_t scratch[MACHINE_SCRATCH_SIZE(REGIONS_MAX)] __attribute__((aligned
    table for the first of these: the low 4 GiB. */
 static uint64_t page_tables[7][512] __attribute__((aligned(4096)));
 
-_Static_assert(offsetof(struct machine, error) == 1040, "MACHINE_ERROR in bios_call.S");
+_Static_assert(offsetof(struct machine, error) == 1288, "MACHINE_ERROR in bios_call.S");
 
 #define EFLAGS_ID           (1u << 21)
 #define CPUID_EXTENDED      0x80000001u
@@ -107,8 +107,8 @@ _Noreturn void legacy_main(uint32_t drive)
 	log_payload(&machine);
 	machine.wall_clock = clock_read();
 	announce_long_mode();
-	const struct payload_info *info = fixed((uint32_t)machine.modules);
-	video_set(&machine, &info->needs);
+	const struct manifest *manifest = fixed((uint32_t)machine.manifest.base);
+	video_set(&machine, &manifest->needs);
 	log_framebuffer(&machine);
 	if (!a20_enable()) /* once more: some BIOS' services turn it off (Syslinux asks again, too) */
 		die(ERROR_A20);

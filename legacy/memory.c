@@ -26,6 +26,10 @@ _Static_assert(sizeof(struct address_range) == 24, "ACPI 6.5, table 15.6");
 #define BASE_SANE_HIGH (640u << 10)
 #define ONE_MIB        (1u << 20)
 
+/* Where parts without a place of their own may begin. Kernels that are linked lower are moved down by core,
+   and find their place free. */
+#define LOWEST UINT64_C(0x200000)
+
 static uint32_t contract_type(uint32_t type)
 {
 	switch (type) {
@@ -105,55 +109,80 @@ static uint64_t end_of(const struct twinboot_region *row)
 	return end >= row->base_phys ? end : UINT64_MAX;
 }
 
-/* Bytes from `base` on that are usable and in one piece, whatever the order of the rows and however they
-   overlap. */
-static uint64_t usable_from(const struct machine *machine, uint64_t base)
+static int grow(const struct machine *machine, uint64_t *end)
 {
 	const struct twinboot_region *rows = fixed((uint32_t)machine->regions);
+	uint64_t before = *end;
+	for (uint32_t i = 0; i < machine->region_count; i++)
+		if (rows[i].type == TWINBOOT_MEMORY_USABLE && rows[i].base_phys <= *end &&
+		    end_of(&rows[i]) > *end)
+			*end = end_of(&rows[i]);
+	return *end != before;
+}
+
+/* Ends [base, *end) where [low, high) begins. */
+static void cut(uint64_t base, uint64_t *end, uint64_t low, uint64_t high)
+{
+	if (low < *end && high > base)
+		*end = low > base ? low : base;
+}
+
+/* Whatever the order of the rows and however they overlap. */
+uint64_t memory_free_from(const struct machine *machine, uint64_t base)
+{
+	const struct twinboot_region *rows = fixed((uint32_t)machine->regions);
+	const struct machine_range *parts = machine->parts, *manifest = &machine->manifest;
 	uint64_t end = base;
-	for (int grown = 1; grown;) {
-		grown = 0;
-		for (uint32_t i = 0; i < machine->region_count; i++) {
-			uint64_t row_end = end_of(&rows[i]);
-			if (rows[i].type == TWINBOOT_MEMORY_USABLE && rows[i].base_phys <= end &&
-			    row_end > end) {
-				end = row_end;
-				grown = 1;
-			}
-		}
-	}
-	for (uint32_t i = 0; i < machine->region_count; i++) {
-		uint64_t row_end = end_of(&rows[i]);
-		if (rows[i].type != TWINBOOT_MEMORY_USABLE && rows[i].length != 0 &&
-		    rows[i].base_phys < end && row_end > base)
-			end = rows[i].base_phys > base ? rows[i].base_phys : base;
-	}
+	while (grow(machine, &end))
+		;
+	cut(base, &end, FOUR_GIB, UINT64_MAX);
+	for (uint32_t i = 0; i < machine->region_count; i++)
+		if (rows[i].type != TWINBOOT_MEMORY_USABLE && rows[i].length != 0)
+			cut(base, &end, rows[i].base_phys, end_of(&rows[i]));
+	for (uint32_t i = 0; i < machine->part_count; i++)
+		if (parts[i].base != 0)
+			cut(base, &end, parts[i].base, parts[i].base + parts[i].size);
+	if (manifest->base != 0)
+		cut(base, &end, manifest->base, manifest->base + manifest->size);
 	return end - base;
 }
 
-/* The linked place, or, where the map has a hole there (an ISA card's at 15 MiB, say), the first that is as
-   good: equal modulo 2 MiB, so that large pages fit, and below 4 GiB, where core is mapped. */
-uint64_t memory_place(const struct machine *machine, uint64_t linked, uint64_t size)
+struct search {
+	const struct machine *machine;
+	uint64_t size, step, offset;
+	uint64_t best, largest;
+};
+
+/* The first place from `low` on that suits. */
+static void consider(struct search *search, uint64_t low)
 {
-	const uint64_t large_page = UINT64_C(1) << 21;
+	if (low < LOWEST)
+		low = LOWEST;
+	if (low >= FOUR_GIB)
+		return;
+	uint64_t place = ((low - search->offset + search->step - 1) & ~(search->step - 1)) + search->offset;
+	if (place >= search->best)
+		return;
+	uint64_t free = memory_free_from(search->machine, place);
+	if (free > search->largest)
+		search->largest = free;
+	if (free >= search->size)
+		search->best = place;
+}
+
+/* The lowest free place of all begins where something else begins or ends. */
+uint64_t memory_find(const struct machine *machine, uint64_t size, uint64_t step, uint64_t offset,
+		     uint64_t *largest)
+{
 	const struct twinboot_region *rows = fixed((uint32_t)machine->regions);
-	uint64_t usable = usable_from(machine, linked), best = FOUR_GIB;
-	if (usable >= size)
-		return linked;
+	struct search search = {machine, size, step, offset, .best = FOUR_GIB};
 	for (uint32_t i = 0; i < machine->region_count; i++) {
-		uint64_t end = end_of(&rows[i]);
-		if (rows[i].type != TWINBOOT_MEMORY_USABLE || end <= linked || rows[i].base_phys >= FOUR_GIB)
-			continue;
-		/* A row can begin at 0: nothing below the linked place is ours. */
-		uint64_t low = rows[i].base_phys > linked ? rows[i].base_phys : linked;
-		uint64_t offset = linked & (large_page - 1);
-		uint64_t place = ((low - offset + large_page - 1) & ~(large_page - 1)) + offset;
-		/* A reserved stretch can lie inside of a usable one: on to what is behind it. */
-		for (; place < best && place < end && place + size <= FOUR_GIB; place += large_page)
-			if (usable_from(machine, place) >= size)
-				best = place;
+		consider(&search, rows[i].base_phys);
+		consider(&search, end_of(&rows[i]));
 	}
-	if (best == FOUR_GIB)
-		die(ERROR_PAYLOAD_PLACE, size / 1024, linked, usable / 1024);
-	return best;
+	for (uint32_t i = 0; i < machine->part_count; i++)
+		consider(&search, machine->parts[i].base + machine->parts[i].size);
+	consider(&search, machine->manifest.base + machine->manifest.size);
+	*largest = search.largest;
+	return search.best < FOUR_GIB ? search.best : 0;
 }

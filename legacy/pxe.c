@@ -6,6 +6,7 @@
  */
 #include "legacy.h"
 
+#include "formats/load_table.h"
 #include "formats/pxe_payload.h"
 
 enum pxe_service {
@@ -326,39 +327,36 @@ static _Noreturn void die_of(const char *sentence)
 	die(sentence, source.name, (uint64_t)s[0], (uint64_t)s[1], (uint64_t)s[2], (uint64_t)s[3]);
 }
 
-/* Where the payload goes, once its header is believed and there is memory. */
-static void place(struct machine *machine, struct pxe_payload *header)
+/* The stream comes in order: what lies between two parts is dropped. */
+static int stream_skip_to(uint64_t offset)
 {
-	uint32_t crc = header->crc32c;
-	header->crc32c = 0;
-	if (header->magic != PXE_PAYLOAD_MAGIC || header->version != PXE_PAYLOAD_VERSION ||
-	    crc32c_small((const uint8_t *)header, sizeof(*header)) != crc ||
-	    header->kernel_stored > header->kernel_size || header->modules_stored > header->modules_size ||
-	    header->kernel_size + header->modules_size > FOUR_GIB || header->kernel % PAGE_SIZE != 0 ||
-	    header->kernel < (uintptr_t)legacy_end)
-		die_of(ERROR_PXE_PAYLOAD);
-	machine->kernel_size = header->kernel_size;
-	machine->modules_size = header->modules_size;
-	uint64_t modules = (header->kernel_size + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-	machine->kernel = memory_place(machine, header->kernel, modules + header->modules_size);
-	machine->modules = machine->kernel + modules;
+	uint8_t dropped;
+	while (stream.total < offset)
+		if (!stream_read(&dropped, 1))
+			return 0;
+	return stream.total == offset;
+}
+
+static int fetch_part(const struct load_part *part, const struct machine_range *memory)
+{
+	uint8_t *to = fixed((uint32_t)memory->base);
+	if (!stream_skip_to(part->offset) || !stream_read(to, (uint32_t)part->stored))
+		return 0;
+	clear(to + part->stored, (uint32_t)(part->size - part->stored));
+	return 1;
 }
 
 static int fetch(struct machine *machine)
 {
-	static struct pxe_payload header;
-	static uint8_t rest[PAGE_SIZE - sizeof(header)];
-	if (!stream_open())
+	struct load_table *table = (struct load_table *)load_table;
+	if (!stream_open() || !stream_read(table, LOAD_TABLE_SIZE))
 		return 0;
-	if (!stream_read(&header, sizeof(header)) || !stream_read(rest, sizeof(rest)))
-		return 0;
-	place(machine, &header);
-	uint8_t *kernel = fixed((uint32_t)machine->kernel), *modules = fixed((uint32_t)machine->modules);
-	if (!stream_read(kernel, (uint32_t)header.kernel_stored) ||
-	    !stream_read(modules, (uint32_t)header.modules_stored))
-		return 0;
-	clear(kernel + header.kernel_stored, (uint32_t)(machine->kernel_size - header.kernel_stored));
-	clear(modules + header.modules_stored, (uint32_t)(machine->modules_size - header.modules_stored));
+	if (!load_table_is_whole(table))
+		die_of(ERROR_PXE_PAYLOAD);
+	payload_place(machine, table);
+	for (uint32_t i = 0; i < table->part_count; i++)
+		if (!fetch_part(&table->parts[i], payload_range(machine, table, i)))
+			return 0;
 	return 1;
 }
 

@@ -58,6 +58,17 @@ def test_another_command_line_is_taken_up(scratch: Path) -> None:
     assert build(scratch, "CMDLINE=two").read("twinboot.img") != first
 
 
+def test_what_is_not_the_kernel_needs_no_link(out: Path, scratch: Path) -> None:
+    """Modules and command line are not linked: the linked loaders are not even made again."""
+    linked = ("legacy.elf", "legacy.bin", "efi.so", "linked.EFI", "libkernel_bin.a")
+    build(out)  # the kernel's path has changed with the directory
+    before = [(out / name).stat().st_mtime_ns for name in linked]
+    (scratch / "module").write_bytes(b"a module" * 1000)
+    image = build(out, "CMDLINE=another", f"MODULES={scratch}/module").read("twinboot.img")
+    assert before == [(out / name).stat().st_mtime_ns for name in linked]
+    assert b"another" in image and b"a module" * 1000 in image
+
+
 MEASURE = """import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10)"""
@@ -67,9 +78,8 @@ def test_no_step_holds_the_payload_twice(reference: Build, scratch: Path) -> Non
     payload = 32 << 20
     kernel, stripped, padded = (scratch / f"kernel.{kind}" for kind in ("elf", "stripped", "padded"))
     Probe("gcc", PROBES["gcc_at_2_mib"].options, data=payload).build(kernel)
-    info = ["--kernel", padded, "--sha256", "0" * 64, "--command-line", "", "--modules", ""]
-    info += ["--out", scratch / "modules.bin", "--ld", scratch / "payload.ld"]
-    for step in (["strip", kernel, stripped], ["pad", stripped, padded, kernel], ["info", *info]):
+    manifest = ["manifest", "--kernel", padded, "--command-line", "", "--modules", "", "--out", scratch]
+    for step in (["strip", kernel, stripped], ["pad", stripped, padded, kernel], manifest):
         # In a small process of its own: a child's peak begins with its parent's.
         command = [sys.executable, "-c", MEASURE, reference.out / "embed", *step]
         done = subprocess.run(command, capture_output=True, text=True)

@@ -46,7 +46,7 @@ def nothing(_: Image) -> None:
 
 
 def loader(image: Image) -> None:
-    image.flip(image.table + 2048)
+    image.flip(image.table + 4096)
 
 
 def load_table(image: Image) -> None:
@@ -62,12 +62,12 @@ def file_replaced(image: Image) -> None:
     image.flip(image.word(image.table + TABLE_ENTRY, "<Q") + 28)  # the file's size
 
 
-def description(image: Image) -> None:
-    image.flip(image.info + 60)
+def manifest(image: Image) -> None:
+    image.flip(image.manifest + 60)
 
 
 def command_line(image: Image) -> None:
-    image.flip(image.data.index(b"a command line", image.info))
+    image.flip(image.data.index(b"a command line", image.manifest))
 
 
 def kernel(image: Image) -> None:
@@ -93,7 +93,7 @@ OUTSIDE = {
     "load-table": Outside("TB04: the load table, ", load_table),
     "cut-off": Outside("TB05: .*drive 0x80, sector [0-9]+, status 0x", cut_off_in_the_payload),
     "file-replaced": Outside("TB09: ", file_replaced),
-    "description": Outside("TB20: ", description),
+    "manifest": Outside("TB20: ", manifest),
     "command-line": Outside("TB20: ", command_line),
     "kernel": Outside("TB21: ", kernel),
     "module": Outside("TB22: ", module),
@@ -108,7 +108,7 @@ OUTSIDE = {
 MORE_OUTSIDE = {
     f"{name}-uefi": Outside(OUTSIDE[name].says, OUTSIDE[name].damage, OUTSIDE[name].machine, UEFI)
     for name in (
-        "description",
+        "manifest",
         "command-line",
         "kernel",
         "module",

@@ -21,6 +21,7 @@ from lab import ROOT
 from qemu import Machine, Result, boot
 
 SEED = 20
+PAYLOAD = ("kernel.padded", "modules.bin", "manifest.bin")
 AT_A_TIME = 4  # most of each boot is waiting
 HELLO = re.compile(r"^hello from ", re.MULTILINE)
 # What starts fastest.
@@ -135,7 +136,7 @@ def test_on_the_host(workshop: Workshop, scratch: Path, count: int) -> None:
     command += ["-o", str(program), str(ROOT / "tests/faults/flip_host.c"), *map(str, sources)]
     subprocess.run(command, check=True)
     done = subprocess.run(
-        [program, workshop.out / "kernel.padded", workshop.out / "modules.bin", str(SEED), str(count)],
+        [program, *(workshop.out / name for name in PAYLOAD), str(SEED), str(count)],
         capture_output=True,
         text=True,
     )

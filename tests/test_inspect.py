@@ -17,6 +17,7 @@ from formats import mbr_partitions
 from lab import WITH_MODULES, Build, Lab, make
 from media import SECTOR, file_place, replace_loader, sparse_copy
 
+TABLE_SIZE = 2048
 ISO_START, CD_BOOT_SECTOR = 16 * 2048, 25 * 2048
 LAYOUTS = ["TABLE=gpt", "SMALL=1", "SEPARATE_PAYLOAD=1", "SECTOR=4096"]
 
@@ -37,12 +38,16 @@ def offset(image: Path, what: str) -> int:
         sector0 = file.read(SECTOR)
         loader = struct.unpack_from("<I", sector0, 0x1A8)[0] * SECTOR
         file.seek(loader)
-        table = file.read(SECTOR)
+        table = file.read(TABLE_SIZE)
+
+    def part(section: bytes) -> int:
+        return int(struct.unpack_from("<Q", table, table.index(section) + 8)[0])
+
     return {
         "loader": loader + 4096,
         "load table": loader,
-        "kernel": struct.unpack_from("<Q", table, 16)[0] + 4096,
-        "payload's description": struct.unpack_from("<Q", table, 32)[0] + 16,
+        "kernel": part(b".kernel") + 4096,
+        "manifest": part(b".manifst") + 16,
         "file for 32-bit UEFI": file_place(image, "::EFI/BOOT/BOOTIA32.EFI") + 5000,
         "FAT": mbr_partitions(sector0)[0].start * SECTOR + 40 * SECTOR,
         "CD file system": ISO_START + 80,
@@ -88,7 +93,7 @@ def test_any_cut(reference: Build, inspect: Inspect, scratch: Path, cut: "int | 
         "loader",
         "load table",
         "kernel",
-        "payload's description",
+        "manifest",
         "file for 32-bit UEFI",
         "FAT",
         "CD file system",

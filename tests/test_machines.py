@@ -292,7 +292,7 @@ def test_sentence_is_readable_after_a_change_of_mode(workshop: Workshop, scratch
     """The firmware's console would go on drawing for the mode that it knows."""
     image = Image(workshop.image, workshop.kernel)
     for offset, value in ((0, 1 << 4), (4, 640), (8, 480)):  # TWINBOOT_NEED_LEVEL5_PAGING, width, height
-        image.put(image.info + NEED_FLAGS + offset, value)
+        image.put(image.manifest + NEED_FLAGS + offset, value)
     image.fix_payload()
     path = image.write(scratch / "needy.img")
     result = boot("uefi", path, Machine(cpu="qemu64"), screen=scratch / "screen.png")

@@ -7,18 +7,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Callable
 
-from elf import PAGE
 from formats import Pe
 
 SECTOR = 512
 # formats/load_table.h
 TABLE_MAGIC = b"TWINLOAD"
-TABLE_SIZE, TABLE_CRC, TABLE_ENTRY = 512, 12, 48
+TABLE_SIZE, TABLE_CRC, TABLE_ENTRY = 2048, 12, 32
 SUM, WORDS = 0x1B0, 0x1B4  # in the boot sector
-# formats/payload.h: struct payload_info
-INFO_MAGIC = b"TPAYLOAD"
-INFO_CRC, KERNEL_CRC = 12, 32
-NEEDS = 88
+# formats/manifest.h: struct manifest, and struct manifest_part
+MANIFEST_MAGIC = b"TWMANFST"
+MANIFEST_SIZE, MANIFEST_CRC, MANIFEST_PARTS = 12, 16, 100
+PART_STORED, PART_CRC = 16, 24
+NEEDS = 64
 NEED_CONTRACT, NEED_FLAGS, NEED_STACK = NEEDS, NEEDS + 4, NEEDS + 20
 
 _TABLE = [0] * 256
@@ -54,7 +54,7 @@ class Image:
         self.data = bytearray(path.read_bytes())
         stored = kernel.rstrip(b"\0")
         self.kernel, self.kernel_size = self.data.find(stored), len(stored)
-        self.info = self._sector(INFO_MAGIC)
+        self.manifest = self._sector(MANIFEST_MAGIC)
         self.table = self._sector(TABLE_MAGIC)
         assert self.kernel > 0, "the payload is not in the image as it is"
         assert self.data.find(stored, self.kernel + 1) < 0, "the payload is on disk twice"
@@ -69,7 +69,7 @@ class Image:
     @cached_property
     def efi(self) -> int:
         """Where BOOTX64.EFI begins: the last MZ before the payload that heads a PE file for x86-64."""
-        at = min(self.kernel, self.info)
+        at = min(self.kernel, self.manifest)
         while (at := self.data.rfind(b"MZ", 0, at)) >= 0:
             try:
                 if Pe(bytes(self.data[at : at + 4096])).machine == 0x8664:
@@ -95,36 +95,37 @@ class Image:
     @property
     def bios_ranges(self) -> list[Range]:
         """What the BIOS boot reads behind the boot sector."""
-        info_size, modules_stored = self.word(self.info + 8), self.word(self.info + 48, "<Q")
         return [
             Range("load table", self.table, TABLE_SIZE, ("TB00",)),
             Range("loader", self.table + TABLE_SIZE, self.loader_size - TABLE_SIZE, ("TB00",)),
-            *self.payload_ranges(info_size, modules_stored),
+            *self.payload_ranges,
         ]
 
-    def payload_ranges(self, info_size: int, modules_stored: int) -> list[Range]:
-        """To the end of their last pages, since UEFI firmware loads whole pages."""
-        kernel_size, modules_size = (-(-size // PAGE) * PAGE for size in (self.kernel_size, modules_stored))
-        return [
-            Range("description", self.info, info_size, ("TB20",)),
-            Range("kernel", self.kernel, kernel_size, ("TB21",)),
-            Range("modules", self.info + info_size, modules_size - info_size, ("TB22",)),
-        ]
+    def place(self, section: bytes) -> tuple[int, int]:
+        """Where a part begins, and how many bytes of it are stored, as the load table says."""
+        at = self.data.index(section, self.table)
+        return self.word(at + 8, "<Q"), self.word(at + 16, "<Q")
+
+    @property
+    def payload_ranges(self) -> list[Range]:
+        parts = {b".manifst": "TB20", b".kernel": "TB21", b".modules": "TB22"}
+        return [Range(name.decode(), *self.place(name), (code,)) for name, code in parts.items()]
 
     @property
     def efi_ranges(self) -> list[Range]:
         """The sections of BOOTX64.EFI as far as firmware loads them, and of its headers what has a checksum."""
         pe = Pe(bytes(self.data[self.efi : self.efi + 4096]))
+        linked = len([s for s in pe.sections if s.name not in (".modules", ".manifst")])
         headers = [
             Range("headers", self.efi, pe.header + 6, ("TB43",)),  # up to the number of sections
             Range("headers", self.efi + pe.header + 40, 8, ("TB43",)),  # entry point, base of code
-            Range("headers", self.efi + pe.section_table, 40 * len(pe.sections), ("TB43",)),
+            Range("headers", self.efi + pe.section_table, 40 * linked, ("TB43",)),
         ]
-        own = [s for s in pe.sections if s.name not in (".modules", ".kernel")]
+        own = [s for s in pe.sections if s.name not in (".kernel", ".modules", ".manifst")]
         sections = [
             Range(s.name, self.efi + s.raw_offset, min(s.raw_size, s.virtual_size), ("TB43",)) for s in own
         ]
-        return [*headers, *sections, *self.bios_ranges[2:]]
+        return [*headers, *sections, *self.payload_ranges]
 
     def fix_table(self) -> None:
         self.put(self.table + TABLE_CRC, 0)
@@ -135,11 +136,12 @@ class Image:
         self.put(SUM, sum(words) & 0xFFFFFFFF)
 
     def fix_payload(self) -> None:
-        kernel = self.data[self.kernel : self.kernel + self.word(self.info + 24, "<Q")]
-        self.put(self.info + KERNEL_CRC, crc32c(kernel))
-        self.put(self.info + INFO_CRC, 0)
-        size = self.word(self.info + 8)
-        self.put(self.info + INFO_CRC, crc32c(self.data[self.info : self.info + size]))
+        part = self.manifest + self.word(self.manifest + MANIFEST_PARTS)
+        kernel = self.data[self.kernel : self.kernel + self.word(part + PART_STORED, "<Q")]
+        self.put(part + PART_CRC, crc32c(kernel))
+        self.put(self.manifest + MANIFEST_CRC, 0)
+        size = self.word(self.manifest + MANIFEST_SIZE)
+        self.put(self.manifest + MANIFEST_CRC, crc32c(self.data[self.manifest : self.manifest + size]))
 
     def write(self, path: Path) -> Path:
         path.write_bytes(self.data)
@@ -153,7 +155,7 @@ def needs(at: int, value: int) -> Damage:
     """Another word in the kernel's needs, with right checksums."""
 
     def change(image: Image) -> None:
-        image.put(image.info + at, value)
+        image.put(image.manifest + at, value)
         image.fix_payload()
 
     return change

@@ -15,60 +15,60 @@ static void require(int condition)
 }
 
 /* Sizes and sums that are right, so that what is behind them is reached. */
-static void make_right(struct payload_info *info, const struct machine *machine)
+static void make_right(struct manifest *manifest, const struct machine *machine)
 {
-	info->magic = PAYLOAD_MAGIC;
-	info->info_size = sizeof(*info) + info->info_size % (PAGE_SIZE - sizeof(*info));
-	info->kernel_size = machine->kernel_size;
-	info->kernel_stored %= machine->kernel_size + 1;
-	info->modules_size = machine->modules_size;
-	info->modules_stored = info->info_size;
-	info->module_count %= PAYLOAD_MODULES_MAX + 1;
-	info->kernel_crc32c = crc32c(0, at(machine->kernel), info->kernel_stored);
-	info->modules_crc32c = 0;
-	info->info_crc32c = 0;
-	info->info_crc32c = crc32c(0, info, info->info_size);
+	struct manifest_part *part = (struct manifest_part *)(manifest + 1);
+	manifest->magic = MANIFEST_MAGIC;
+	manifest->version = MANIFEST_VERSION;
+	manifest->size = PAGE_SIZE;
+	manifest->part_count = 1;
+	manifest->parts = sizeof(*manifest);
+	part->size = machine->parts[0].size;
+	part->stored %= part->size + 1;
+	part->crc32c = crc32c(0, at(machine->parts[0].base), part->stored);
+	manifest->crc32c = 0;
+	manifest->crc32c = crc32c(0, manifest, manifest->size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct machine machine;
-	static uint8_t *modules, *kernel_end; /* both in front of a page that cannot be touched */
+	static uint8_t *manifest, *kernel_end; /* both in front of a page that cannot be touched */
+	const size_t described = sizeof(struct manifest) + 256; /* rows, too */
 	struct kernel kernel;
 	struct kernel_segment segment;
-	if (modules == NULL) {
-		modules = low_memory(PAGE_SIZE);
+	if (manifest == NULL) {
+		manifest = low_memory(PAGE_SIZE);
 		kernel_end = (uint8_t *)low_memory(PAGES_MAX * PAGE_SIZE) + (size_t)PAGES_MAX * PAGE_SIZE;
 	}
-	if (size < 1 + sizeof(struct payload_info))
+	if (size < 1 + described)
 		return 0;
 	int is_right = data[0] & 1;
 	uint64_t kernel_size = (1 + data[0] / 2 % PAGES_MAX) * (uint64_t)PAGE_SIZE;
 	uint8_t *kernel_bytes = kernel_end - kernel_size;
 	data++, size--;
-	memset(modules, 0, PAGE_SIZE);
-	memcpy(modules, data, sizeof(struct payload_info));
-	data += sizeof(struct payload_info), size -= sizeof(struct payload_info);
+	memset(manifest, 0, PAGE_SIZE);
+	memcpy(manifest, data, described);
+	data += described, size -= described;
 	memset(kernel_bytes, 0, kernel_size);
 	memcpy(kernel_bytes, data, size < kernel_size ? size : kernel_size);
 
-	machine.kernel = physical(kernel_bytes);
-	machine.kernel_size = kernel_size;
-	machine.modules = physical(modules);
-	machine.modules_size = PAGE_SIZE;
+	machine.parts[0] = (struct machine_range){physical(kernel_bytes), kernel_size};
+	machine.part_count = 1;
+	machine.manifest = (struct machine_range){physical(manifest), PAGE_SIZE};
 	if (is_right)
-		make_right((struct payload_info *)modules, &machine);
+		make_right((struct manifest *)manifest, &machine);
 	machine.error[0] = 0;
 	if (!payload_check(&machine)) {
-		require(!is_right && machine.error[0] == 'T');
+		require(machine.error[0] == 'T');
 		return 0;
 	}
 	if (!kernel_view(&machine, &kernel)) {
 		require(memcmp(machine.error, "TB23", 4) == 0);
 		return 0;
 	}
-	require(kernel.phys >= machine.kernel && kernel.phys + kernel.size == machine.kernel + kernel_size);
-	uint64_t headers = physical(kernel.program_headers) - machine.kernel;
+	uint64_t base = machine.parts[0].base, headers = physical(kernel.program_headers) - base;
+	require(kernel.phys >= base && kernel.phys + kernel.size == base + kernel_size);
 	require(headers <= kernel_size &&
 		kernel.program_header_count * sizeof(Elf64_Phdr) <= kernel_size - headers);
 	for (uint32_t i = 0; kernel_segment(&kernel, &i, &segment);)

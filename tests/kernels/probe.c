@@ -7,6 +7,7 @@
  *     BSS_BYTES               how large .bss is
  *     WRITABLE_CODE           it is linked writable and executable, and makes use of that
  *     IGNORE_HANDOFF          it does not look at what it was handed
+ *     IN_PLACE                it needs to lie at its linked address
  */
 #include <twinboot.h>
 
@@ -29,6 +30,10 @@ extern const uint8_t data_start[], data_end[];
 
 /* Linkers make a PT_TLS segment of this one. Nobody has set up FS, so it stays untouched. */
 __attribute__((used)) static _Thread_local int thread_local_number = 42;
+
+#ifdef IN_PLACE
+TWINBOOT_NEEDS(TWINBOOT_NEED_IN_PLACE, 0, 0, 0, 0)
+#endif
 
 static int failures;
 
@@ -153,6 +158,9 @@ _Noreturn void _start(const struct twinboot_handoff *handoff)
 #else
 	report("handoff", handoff->magic == TWINBOOT_MAGIC, "present", "absent");
 	report("entry", handoff->kernel_entry == ADDRESS_OF(_start), "as promised", "elsewhere");
+#endif
+#ifdef IN_PLACE
+	report("place", handoff->kernel_phys == handoff->kernel_virt, "as linked", "elsewhere");
 #endif
 	report("result", failures == 0, "ok", "failed");
 	out_byte(DEBUG_EXIT, failures ? FAILURE : SUCCESS);

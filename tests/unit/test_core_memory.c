@@ -249,10 +249,10 @@ static void the_loaders_own_rows_are_marked(void **state)
 	set_up(&f, rows, 1);
 	f.machine.loader_base = 0x1000;
 	f.machine.loader_size = 0x2fff;
-	f.machine.kernel = 0x1ff000;
-	f.machine.kernel_size = 0x5000;
-	f.machine.modules = 0x204000;
-	f.machine.modules_size = 0x1000;
+	f.machine.parts[0] = (struct machine_range){0x1ff000, 0x5000};
+	f.machine.parts[1] = (struct machine_range){0x204000, 0x1000};
+	f.machine.part_count = 2;
+	f.machine.manifest = (struct machine_range){0x300000, 0x1000};
 	f.machine.framebuffer.base = 0xfd000800;
 	f.machine.framebuffer.size = 0x300000;
 	memory_init(&f.memory, &f.machine);
@@ -263,6 +263,7 @@ static void the_loaders_own_rows_are_marked(void **state)
 	assert_int_equal(type_of(&f.memory, 0x4000), TWINBOOT_MEMORY_USABLE);
 	assert_int_equal(type_of(&f.memory, 0x1ff000), TWINBOOT_MEMORY_KERNEL);
 	assert_int_equal(type_of(&f.memory, 0x204000), TWINBOOT_MEMORY_MODULE);
+	assert_int_equal(type_of(&f.memory, 0x300000), TWINBOOT_MEMORY_MODULE);
 	assert_int_equal(type_of(&f.memory, 0x205000), TWINBOOT_MEMORY_USABLE);
 	assert_int_equal(type_of(&f.memory, 0xfd000000), TWINBOOT_MEMORY_FRAMEBUFFER);
 	assert_int_equal(type_of(&f.memory, 0xfd300fff), TWINBOOT_MEMORY_FRAMEBUFFER);

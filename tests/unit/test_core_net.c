@@ -49,7 +49,7 @@ void core_halt(const struct machine *halted, const char *text)
 #define STACK_SIZE 16384u
 
 static struct machine machine;
-static struct payload_info info;
+static struct manifest manifest;
 static struct start start;
 static struct boot boot;
 static uint8_t *arena;
@@ -62,11 +62,11 @@ static void prepare(uint32_t contract, uint32_t flags, uint32_t cpus)
 	if (arena == NULL)
 		arena = low_memory((size_t)ARENA_PAGES * PAGE_SIZE);
 	memset(&start, 0, sizeof(start));
-	info.needs = (struct twinboot_needs){.contract = contract, .flags = flags};
+	manifest.needs = (struct twinboot_needs){.contract = contract, .flags = flags};
 	machine = (struct machine){.serial = 1, .framebuffer = {.base = 0x1234000, .width = 640}};
 	boot = (struct boot){
 		.machine = &machine,
-		.kernel = {.info = &info, .virt = 0xffffffff80000000, .size = 0x5000},
+		.kernel = {.manifest = &manifest, .virt = 0xffffffff80000000, .size = 0x5000},
 		.start = &start,
 		.stack_size = STACK_SIZE,
 		.cpu_count = cpus,

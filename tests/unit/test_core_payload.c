@@ -15,23 +15,26 @@
 #define DT_RELR   36
 #endif
 
-#define KERNEL_SIZE  (6 * PAGE_SIZE)
-#define MODULES_SIZE (3 * PAGE_SIZE)
-#define LINKED       UINT64_C(0xffffffff80000000)
+#define KERNEL_SIZE   (6 * PAGE_SIZE)
+#define MODULES_SIZE  (3 * PAGE_SIZE)
+#define MANIFEST_SIZE PAGE_SIZE
+#define LINKED        UINT64_C(0xffffffff80000000)
 
 struct fixture {
 	struct machine machine;
-	uint8_t *kernel, *modules; /* end where memory ends */
-	struct payload_info *info;
+	uint8_t *kernel, *modules, *bytes; /* each ends where memory ends; bytes: the manifest's */
+	struct manifest *manifest;
+	struct manifest_part *parts; /* kernel and modules */
+	struct manifest_module *module;
+	struct manifest_place *place;
 };
 
 static void sign(struct fixture *f)
 {
-	f->info->kernel_crc32c = crc32c(0, f->kernel, f->info->kernel_stored);
-	f->info->modules_crc32c =
-		crc32c(0, f->modules + f->info->info_size, f->info->modules_stored - f->info->info_size);
-	f->info->info_crc32c = 0;
-	f->info->info_crc32c = crc32c(0, f->modules, f->info->info_size);
+	f->parts[0].crc32c = crc32c(0, f->kernel, f->parts[0].stored);
+	f->parts[1].crc32c = crc32c(0, f->modules, f->parts[1].stored);
+	f->manifest->crc32c = 0;
+	f->manifest->crc32c = crc32c(0, f->bytes, f->manifest->size);
 }
 
 static Elf64_Ehdr *header(const struct fixture *f)
@@ -52,13 +55,15 @@ static void set_up(struct fixture *f)
 	if (f->kernel == NULL) {
 		f->kernel = low_memory(KERNEL_SIZE);
 		f->modules = low_memory(MODULES_SIZE);
+		f->bytes = low_memory(MANIFEST_SIZE);
 	}
 	memset(f->kernel, 0, KERNEL_SIZE);
 	memset(f->modules, 0, MODULES_SIZE);
-	f->machine.kernel = physical(f->kernel);
-	f->machine.kernel_size = KERNEL_SIZE;
-	f->machine.modules = physical(f->modules);
-	f->machine.modules_size = MODULES_SIZE;
+	memset(f->bytes, 0, MANIFEST_SIZE);
+	f->machine.parts[0] = (struct machine_range){physical(f->kernel), KERNEL_SIZE};
+	f->machine.parts[1] = (struct machine_range){physical(f->modules), MODULES_SIZE};
+	f->machine.part_count = 2;
+	f->machine.manifest = (struct machine_range){physical(f->bytes), MANIFEST_SIZE};
 
 	*header(f) = (Elf64_Ehdr){
 		.e_ident = ELFMAG,
@@ -76,18 +81,31 @@ static void set_up(struct fixture *f)
 	for (uint32_t i = PAGE_SIZE; i < KERNEL_SIZE - 512; i++)
 		f->kernel[i] = (uint8_t)(i * 7);
 
-	f->info = (struct payload_info *)f->modules;
-	*f->info = (struct payload_info){
-		.magic = PAYLOAD_MAGIC,
-		.info_size = sizeof(*f->info) + sizeof(struct payload_module) + 16,
-		.kernel_size = KERNEL_SIZE,
-		.kernel_stored = KERNEL_SIZE - 512,
-		.modules_size = MODULES_SIZE,
-		.modules_stored = MODULES_SIZE - 100,
+	f->manifest = (struct manifest *)f->bytes;
+	*f->manifest = (struct manifest){
+		.magic = MANIFEST_MAGIC,
+		.version = MANIFEST_VERSION,
+		.size = MANIFEST_SIZE,
 		.needs = {.contract = 1, .stack_size = 65536},
+		.part_count = 2,
 		.module_count = 1,
+		.place_count = 1,
+		.parts = 128,
+		.modules = 256,
+		.places = 328,
+		.adapter_data = 376,
+		.adapter_data_size = 100,
+		.command_line = 476,
 	};
-	memset(f->modules + f->info->info_size, 0x5a, f->info->modules_stored - f->info->info_size);
+	f->parts = (struct manifest_part *)(f->bytes + 128);
+	f->parts[0] = (struct manifest_part){".kernel", KERNEL_SIZE, KERNEL_SIZE - PAGE_SIZE, 0, 0, {0}};
+	f->parts[1] = (struct manifest_part){".modules", MODULES_SIZE, 2 * PAGE_SIZE, 0, 0, {0}};
+	f->module = (struct manifest_module *)(f->bytes + 256);
+	*f->module = (struct manifest_module){1, 0, PAGE_SIZE, 5000, 2 * PAGE_SIZE, 480, 490, {0}};
+	f->place = (struct manifest_place *)(f->bytes + 328);
+	*f->place = (struct manifest_place){
+		TWINBOOT_PLACEMENT_TARGET, 0, 0x1000000, 2 * PAGE_SIZE, PAGE_SIZE, 0, 0};
+	memset(f->modules, 0x5a, f->parts[1].stored);
 	sign(f);
 }
 
@@ -102,85 +120,127 @@ static void a_whole_payload_is_accepted(void **state)
 	struct fixture *f = *state;
 	set_up(f);
 	assert_int_equal(payload_check(&f->machine), 1);
-	f->info->kernel_stored = f->info->kernel_size;
-	f->info->modules_stored = f->info->modules_size;
+	f->parts[0].stored = KERNEL_SIZE;
+	f->parts[1].stored = MODULES_SIZE;
 	sign(f);
 	assert_int_equal(payload_check(&f->machine), 1);
-	f->info->modules_stored = f->info->info_size; /* no module */
+	f->parts[1].stored = 0;
 	sign(f);
 	assert_int_equal(payload_check(&f->machine), 1);
+	f->manifest->part_count = f->machine.part_count = 1; /* no module */
+	f->manifest->module_count = f->manifest->place_count = 0;
+	sign(f);
+	assert_int_equal(payload_check(&f->machine), 1);
+}
+
+static void flip(uint8_t *bytes, uint64_t bit)
+{
+	bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
 }
 
 static void each_flipped_bit_is_named(void **state)
 {
 	struct fixture *f = *state;
 	set_up(f);
-	for (uint32_t bit = 0; bit < f->info->info_size * 8; bit++) {
-		f->modules[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	for (uint64_t bit = 0; bit < MANIFEST_SIZE * 8; bit++) {
+		flip(f->bytes, bit);
 		is_refused(f, "TB20");
-		f->modules[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		flip(f->bytes, bit);
 	}
-	for (uint32_t bit = 0; bit < f->info->kernel_stored * 8; bit += 37) {
-		f->kernel[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	for (uint64_t bit = 0; bit < f->parts[0].stored * 8; bit += 37) {
+		flip(f->kernel, bit);
 		is_refused(f, "TB21");
-		f->kernel[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		flip(f->kernel, bit);
 	}
-	for (uint64_t bit = f->info->info_size * 8; bit < f->info->modules_stored * 8; bit += 19) {
-		f->modules[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	for (uint64_t bit = 0; bit < f->parts[1].stored * 8; bit += 19) {
+		flip(f->modules, bit);
 		is_refused(f, "TB22");
-		f->modules[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		flip(f->modules, bit);
 	}
 	assert_int_equal(payload_check(&f->machine), 1);
 }
 
-/* Sizes that contradict each other are refused even where the checksum agrees with them. */
-static void sizes_must_agree(void **state)
+/* Numbers that contradict each other, or what was loaded, are refused even where the checksum agrees. */
+static void numbers_must_agree(void **state)
 {
 	struct fixture *f = *state;
 	struct damage {
 		uint32_t offset, size;
 		uint64_t value;
 	};
-#define FIELD(name) offsetof(struct payload_info, name), sizeof(((struct payload_info *)0)->name)
+#define AT(base, type, name) (base) + offsetof(struct type, name), sizeof(((struct type *)0)->name)
+#define HEAD(name)           AT(0, manifest, name)
+#define KERNEL(name)         AT(128, manifest_part, name)
+#define PART(name)           AT(192, manifest_part, name)
+#define MODULE(name)         AT(256, manifest_module, name)
+#define PLACE(name)          AT(328, manifest_place, name)
 	const struct damage damages[] = {
-		{FIELD(magic), PAYLOAD_MAGIC + 1},
-		{FIELD(kernel_size), KERNEL_SIZE + PAGE_SIZE},
-		{FIELD(kernel_size), KERNEL_SIZE - PAGE_SIZE},
-		{FIELD(kernel_size), UINT64_MAX},
-		{FIELD(kernel_stored), KERNEL_SIZE + 1},
-		{FIELD(kernel_stored), UINT64_MAX},
-		{FIELD(modules_size), MODULES_SIZE + 1},
-		{FIELD(modules_size), UINT64_MAX},
-		{FIELD(modules_stored), MODULES_SIZE + 1},
-		{FIELD(modules_stored), UINT64_MAX},
-		{FIELD(modules_stored), sizeof(struct payload_info)},
-		{FIELD(modules_stored), 0},
-		{FIELD(module_count), PAYLOAD_MODULES_MAX + 1},
-		{FIELD(module_count), UINT32_MAX},
+		{HEAD(magic), MANIFEST_MAGIC + 1},
+		{HEAD(version), MANIFEST_VERSION + 1},
+		{HEAD(part_count), 0},
+		{HEAD(part_count), 1},
+		{HEAD(part_count), 3},
+		{HEAD(module_count), MANIFEST_MODULES_MAX + 1},
+		{HEAD(module_count), 60}, /* reach beyond its end */
+		{HEAD(place_count), MANIFEST_PLACES_MAX + 1},
+		{HEAD(parts), MANIFEST_SIZE - 127},
+		{HEAD(parts), 129},
+		{HEAD(parts), UINT32_MAX},
+		{HEAD(modules), MANIFEST_SIZE - 64},
+		{HEAD(places), MANIFEST_SIZE - 40},
+		{HEAD(adapter_data), MANIFEST_SIZE - 96},
+		{HEAD(adapter_data), 377},
+		{HEAD(adapter_data_size), UINT32_MAX},
+		{HEAD(command_line), MANIFEST_SIZE},
+		{KERNEL(size), KERNEL_SIZE + PAGE_SIZE},
+		{KERNEL(size), KERNEL_SIZE - PAGE_SIZE},
+		{KERNEL(stored), KERNEL_SIZE + PAGE_SIZE},
+		{KERNEL(stored), UINT64_MAX},
+		{PART(size), MODULES_SIZE + PAGE_SIZE},
+		{PART(size), UINT64_MAX},
+		{PART(stored), MODULES_SIZE + PAGE_SIZE},
+		{MODULE(part), 2},
+		{MODULE(offset), PAGE_SIZE + 8},
+		{MODULE(offset), 2 * PAGE_SIZE},
+		{MODULE(offset), -(uint64_t)PAGE_SIZE},
+		{MODULE(size), 2 * PAGE_SIZE + 1},
+		{MODULE(memory), 3 * PAGE_SIZE},
+		{MODULE(memory), UINT64_MAX},
+		{MODULE(name), MANIFEST_SIZE},
+		{MODULE(arguments), UINT32_MAX},
+		{PLACE(module), 1},
+		{PLACE(address), 0x1000001},
+		{PLACE(size), UINT64_MAX},
+		{PLACE(alignment), 0},
+		{PLACE(alignment), 3 * PAGE_SIZE},
+		{MANIFEST_SIZE - 1, 1, 'x'}, /* strings must end */
 	};
 	for (uint32_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
 		set_up(f);
-		memcpy(f->modules + damages[i].offset, &damages[i].value, damages[i].size);
-		f->info->info_crc32c = 0;
-		f->info->info_crc32c = crc32c(0, f->modules, f->info->info_size);
+		memcpy(f->bytes + damages[i].offset, &damages[i].value, damages[i].size);
+		f->manifest->crc32c = 0;
+		f->manifest->crc32c = crc32c(0, f->bytes, MANIFEST_SIZE);
 		is_refused(f, "TB20");
 	}
+	set_up(f);
+	f->place->module = TWINBOOT_NO_MODULE;
+	sign(f);
+	assert_int_equal(payload_check(&f->machine), 1);
 }
 
-/* A description too small or too large to be summed up is not one with a sum of 0. */
-static void an_impossible_size_of_the_description_is_refused(void **state)
+/* One too small or too large to be summed up is not one with a sum of 0. */
+static void an_impossible_size_of_the_manifest_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	const uint32_t sizes[] = {0, 1, sizeof(struct payload_info) - 1, MODULES_SIZE + 1, UINT32_MAX};
+	const uint32_t sizes[] = {
+		0, 1, sizeof(struct manifest) - 1, MANIFEST_SIZE - 8, MANIFEST_SIZE + 1, UINT32_MAX};
 	for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		set_up(f);
-		f->info->info_size = sizes[i];
-		f->info->info_crc32c = 0;
-		if (sizes[i] < f->info->modules_stored)
-			f->info->modules_crc32c =
-				crc32c(0, f->modules + sizes[i], f->info->modules_stored - sizes[i]);
-		/* The last may name the modules instead: what counts is that it is refused. */
-		assert_int_equal(payload_check(&f->machine), 0);
+		f->manifest->size = sizes[i];
+		f->manifest->crc32c = 0;
+		if (sizes[i] <= MANIFEST_SIZE)
+			f->manifest->crc32c = crc32c(0, f->bytes, sizes[i]);
+		is_refused(f, "TB20");
 	}
 }
 
@@ -472,8 +532,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(a_whole_payload_is_accepted, &fixture),
 		cmocka_unit_test_prestate(each_flipped_bit_is_named, &fixture),
-		cmocka_unit_test_prestate(sizes_must_agree, &fixture),
-		cmocka_unit_test_prestate(an_impossible_size_of_the_description_is_refused, &fixture),
+		cmocka_unit_test_prestate(numbers_must_agree, &fixture),
+		cmocka_unit_test_prestate(an_impossible_size_of_the_manifest_is_refused, &fixture),
 		cmocka_unit_test_prestate(a_kernel_is_seen_as_it_is, &fixture),
 		cmocka_unit_test_prestate(a_pie_linked_at_0_goes_to_the_top, &fixture),
 		cmocka_unit_test_prestate(each_wrong_header_is_named, &fixture),

@@ -140,8 +140,8 @@ static void put_kernel(uint64_t phys, uint64_t linked, uint16_t type, uint32_t p
 	add_segment(ehdr, PF_R | PF_W, data, size);
 	for (uint64_t page = 0; page < size; page += PAGE_SIZE)
 		*(uint64_t *)at(phys + PAGE_SIZE + page) = ~page;
-	f.machine.kernel = phys;
-	f.machine.kernel_size = PAGE_SIZE + size;
+	f.machine.parts[0] = (struct machine_range){phys, PAGE_SIZE + size};
+	f.machine.part_count = 1;
 	f.text = text;
 	f.data = data;
 }
@@ -156,10 +156,10 @@ static void set_up(uint64_t linked, uint16_t type, uint32_t pages)
 	processor = (struct cpu){.sse = 1, .nx = 1, .pat = 1, .mtrr = 1, .apic = 1, .huge_pages = 1};
 	processors = 1;
 	put_kernel(PAYLOAD - PAGE_SIZE, linked, type, pages);
-	f.machine.modules = f.machine.kernel + f.machine.kernel_size;
-	f.machine.modules_size = PAGE_SIZE;
-	struct payload_info *info = at(f.machine.modules);
-	info->needs = (struct twinboot_needs){.contract = 1, .stack_size = 65536};
+	f.machine.manifest =
+		(struct machine_range){f.machine.parts[0].base + f.machine.parts[0].size, PAGE_SIZE};
+	((struct manifest *)at(f.machine.manifest.base))->needs =
+		(struct twinboot_needs){.contract = 1, .stack_size = 65536};
 	f.machine.regions = physical(f.rows);
 	f.machine.region_capacity = ROWS_MAX + MACHINE_EXTRA_REGIONS;
 	f.machine.scratch = physical(f.scratch);
@@ -171,7 +171,7 @@ static void set_up(uint64_t linked, uint16_t type, uint32_t pages)
 
 static struct twinboot_needs *needs(void)
 {
-	return &((struct payload_info *)at(f.machine.modules))->needs;
+	return &((struct manifest *)at(f.machine.manifest.base))->needs;
 }
 
 /* What of the plan needs no processor. 0: refused. Whatever comes after the plan must not fail any more. */
@@ -254,7 +254,7 @@ static void check_taken(void)
 	for (uint64_t page = 0; page < kernel->size; page += PAGE_SIZE)
 		assert_int_equal(*(uint64_t *)at(kernel->phys + page), ~page);
 	/* Where it lies already, the front door has seen to it that there is memory. */
-	if (kernel->phys == f.machine.kernel + PAGE_SIZE)
+	if (kernel->phys == f.machine.parts[0].base + PAGE_SIZE)
 		return;
 	for (uint64_t page = kernel->phys; page < kernel->phys + kernel->size; page += PAGE_SIZE)
 		if (type_before(page) != TWINBOOT_MEMORY_KERNEL)
@@ -448,7 +448,8 @@ static void program_headers_far_inside_the_image(void **state)
 			program_headers_at = 8 * ONE_MIB + 8;
 			set_up(i ? 0x400000 : LINKED, ET_EXEC, 4096);
 			a_plain_pc(128 * ONE_MIB);
-			((Elf64_Ehdr *)at(f.machine.kernel))->e_phnum = 20000; /* all but two are PT_NULL */
+			((Elf64_Ehdr *)at(f.machine.parts[0].base))->e_phnum =
+				20000; /* all but two are PT_NULL */
 			assert_true(run());
 			check_boot();
 		}

@@ -36,20 +36,20 @@ static void interrupts_off(void)
 	interrupts_are_off = 1;
 }
 
-/* Modules and kernel as they lie in the image, between other pages of it. */
-#define PAGES   16
-#define MODULES (2 * PAGE_SIZE)
-#define KERNEL  (6 * PAGE_SIZE)
-#define END     (14 * PAGE_SIZE)
+/* Kernel, modules and manifest as they lie in the image, between other pages of it. */
+#define PAGES    16
+#define KERNEL   (2 * PAGE_SIZE)
+#define MODULES  (10 * PAGE_SIZE)
+#define MANIFEST (13 * PAGE_SIZE)
+#define END      (14 * PAGE_SIZE)
 uint8_t loaded_image[PAGES * PAGE_SIZE] __attribute__((aligned(4096), used));
-__asm__(".hidden ImageBase, loader_end, _modules_start_addr, _modules_end_addr, _kernel_start_addr, _kernel_end_addr\n"
+__asm__(".hidden ImageBase, loader_end, _kernel_start_addr, _kernel_end_addr\n"
 	".set ImageBase, loaded_image\n"
 	".set loader_end, loaded_image + 0x1234\n"
-	".set _modules_start_addr, loaded_image + 0x2000\n"
-	".set _modules_end_addr, loaded_image + 0x6000\n"
-	".set _kernel_start_addr, loaded_image + 0x6000\n"
-	".set _kernel_end_addr, loaded_image + 0xe000\n");
+	".set _kernel_start_addr, loaded_image + 0x2000\n"
+	".set _kernel_end_addr, loaded_image + 0xa000\n");
 
+#include "efi/payload.c"
 #include "efi/main.c"
 
 /* ---- core ---- */
@@ -193,9 +193,42 @@ static EFI_STATUS EFIAPI keyboard_read(SIMPLE_INPUT_INTERFACE *this, EFI_INPUT_K
 	return keys-- == 1 ? EFI_SUCCESS : EFI_NOT_READY;
 }
 
-static struct payload_info *info(void)
+static struct manifest *manifest(void)
 {
-	return (struct payload_info *)(loaded_image + MODULES);
+	return (struct manifest *)(loaded_image + MANIFEST);
+}
+
+static struct manifest_part *part(uint32_t index)
+{
+	return (struct manifest_part *)(manifest() + 1) + index;
+}
+
+#define HEADERS 0x80
+static struct pe_headers *headers(void)
+{
+	return (struct pe_headers *)(loaded_image + HEADERS);
+}
+
+static struct pe_section_header *section(uint32_t index)
+{
+	return (struct pe_section_header *)(headers() + 1) + index;
+}
+
+static void put_image(void)
+{
+	static const struct pe_section_header sections[] = {
+		{.name = ".kernel", .address = KERNEL, .virtual_size = MODULES - KERNEL},
+		{.name = ".modules", .address = MODULES, .virtual_size = MANIFEST - MODULES},
+		{.name = MANIFEST_SECTION, .address = MANIFEST, .virtual_size = END - MANIFEST},
+	};
+	memset(loaded_image, 0xa5, sizeof(loaded_image));
+	*(uint32_t *)(loaded_image + PE_OFFSET) = HEADERS;
+	headers()->coff.optional_size = sizeof(struct pe_optional_header);
+	headers()->coff.sections = 3;
+	memcpy(section(0), sections, sizeof(sections));
+	*manifest() = (struct manifest){.part_count = 2, .parts = sizeof(struct manifest)};
+	*part(0) = (struct manifest_part){".kernel", MODULES - KERNEL, 3 * PAGE_SIZE, 0, 0, {0}};
+	*part(1) = (struct manifest_part){".modules", MANIFEST - MODULES, 2 * PAGE_SIZE, 0, 0, {0}};
 }
 
 static int set_up(void **state)
@@ -222,8 +255,7 @@ static int set_up(void **state)
 	fake_protocol(image_handle, (EFI_GUID)EFI_LOADED_IMAGE_PROTOCOL_GUID, &loaded);
 	fake_row(EfiConventionalMemory, 0x100000, 0x1000, EFI_MEMORY_WB);
 
-	memset(loaded_image, 0xa5, sizeof(loaded_image));
-	*info() = (struct payload_info){.modules_stored = 2 * PAGE_SIZE, .kernel_stored = 3 * PAGE_SIZE};
+	put_image();
 	shown[0] = serial[0] = halted[0] = 0;
 	memset(shown, 0, sizeof(shown));
 	refusals = exits = stalls = watchdogs = 0;
@@ -271,9 +303,13 @@ static void a_boot(void **state)
 	assert_int_equal(exits, 1);
 	assert_true(interrupts_are_off);
 	assert_int_equal(watchdogs, 2);
-	assert_int_equal(booted->kernel, (uintptr_t)loaded_image + KERNEL);
-	assert_int_equal(booted->kernel_size, END - KERNEL);
-	assert_int_equal(booted->modules_size, KERNEL - MODULES);
+	assert_int_equal(booted->part_count, 2);
+	assert_int_equal(booted->parts[0].base, (uintptr_t)loaded_image + KERNEL);
+	assert_int_equal(booted->parts[0].size, MODULES - KERNEL);
+	assert_int_equal(booted->parts[1].base, (uintptr_t)loaded_image + MODULES);
+	assert_int_equal(booted->parts[1].size, MANIFEST - MODULES);
+	assert_int_equal(booted->manifest.base, (uintptr_t)loaded_image + MANIFEST);
+	assert_int_equal(booted->manifest.size, END - MANIFEST);
 	assert_int_equal(booted->loader_base, (uintptr_t)loaded_image);
 	assert_int_equal(booted->loader_size, 0x1234);
 	assert_int_equal(booted->region_count, 1);
@@ -293,21 +329,20 @@ static void tails_are_cleared(void **state)
 {
 	(void)state;
 	assert_int_equal(start(), BOOTED);
-	assert_true(is_filled(0, MODULES, 0xa5));
-	assert_true(is_filled(MODULES + sizeof(struct payload_info), MODULES + 2 * PAGE_SIZE, 0xa5));
-	assert_true(is_filled(MODULES + 2 * PAGE_SIZE, KERNEL, 0));
-	assert_true(is_filled(KERNEL, KERNEL + 3 * PAGE_SIZE, 0xa5));
-	assert_true(is_filled(KERNEL + 3 * PAGE_SIZE, END, 0));
+	assert_true(is_filled(PAGE_SIZE, KERNEL + 3 * PAGE_SIZE, 0xa5));
+	assert_true(is_filled(KERNEL + 3 * PAGE_SIZE, MODULES, 0));
+	assert_true(is_filled(MODULES, MODULES + 2 * PAGE_SIZE, 0xa5));
+	assert_true(is_filled(MODULES + 2 * PAGE_SIZE, MANIFEST, 0));
 	assert_true(is_filled(END, sizeof(loaded_image), 0xa5));
 }
 
 static void nothing_is_cleared_that_core_does_not_believe(void **state)
 {
 	(void)state;
-	info()->kernel_stored = UINT64_MAX - 100;
+	part(0)->stored = UINT64_MAX - 100;
 	refuses = 1;
 	assert_given_back("TB99: core says no");
-	assert_true(is_filled(KERNEL, sizeof(loaded_image), 0xa5));
+	assert_true(is_filled(KERNEL, MANIFEST, 0xa5));
 }
 
 static void a_payload_beyond_the_image_is_refused(void **state)
@@ -315,7 +350,7 @@ static void a_payload_beyond_the_image_is_refused(void **state)
 	static const struct {
 		uint64_t base, size;
 	} places[] = {
-		{0, END - 1}, {0, KERNEL}, {0, 0}, {MODULES + 1, PAGES * PAGE_SIZE}, {KERNEL, END - KERNEL}};
+		{0, END - 1}, {0, KERNEL}, {0, 0}, {KERNEL + 1, PAGES * PAGE_SIZE}, {MODULES, END - MODULES}};
 	for (uint32_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		set_up(state);
 		loaded.ImageBase = loaded_image + places[i].base;
@@ -325,6 +360,55 @@ static void a_payload_beyond_the_image_is_refused(void **state)
 	set_up(state);
 	loaded.ImageSize = END;
 	assert_int_equal(start(), BOOTED);
+}
+
+static void a_section_that_is_not_there_is_missed(void **state)
+{
+	for (uint32_t i = 0; i < 3; i++)
+		for (uint32_t letter = 0; letter < 8; letter++) {
+			set_up(state);
+			section(i)->name[letter] ^= 1;
+			assert_given_back("TB20");
+		}
+	set_up(state);
+	headers()->coff.sections = 2;
+	assert_given_back(
+		"TB20: the payload's manifest is damaged, or of another build than the loader (no section .manifst)");
+	/* As many as will never be in the first page: nothing behind it is looked at. */
+	set_up(state);
+	headers()->coff.sections = UINT16_MAX;
+	section(2)->name[1] = 'x';
+	assert_given_back("TB20");
+}
+
+static void a_manifest_that_leads_astray_is_refused(void **state)
+{
+	static const struct {
+		uint32_t part_count, parts;
+	} heads[] = {{0, 128},          {MANIFEST_PARTS_MAX + 1, 128},
+		     {UINT32_MAX, 128}, {2, 129},
+		     {2, PAGE_SIZE},    {2, UINT32_MAX - 7}};
+	for (uint32_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		set_up(state);
+		manifest()->part_count = heads[i].part_count;
+		manifest()->parts = heads[i].parts;
+		assert_given_back("TB20");
+	}
+	set_up(state);
+	section(2)->virtual_size = PAGE_SIZE - 1;
+	assert_given_back("TB20");
+}
+
+/* What the archive's symbols say is what the section says. */
+static void another_kernel_is_refused(void **state)
+{
+	set_up(state);
+	section(0)->virtual_size += PAGE_SIZE;
+	assert_given_back(
+		"TB20: the payload's manifest is damaged, or of another build than the loader (another kernel)");
+	set_up(state);
+	section(0)->address -= PAGE_SIZE;
+	assert_given_back("TB20");
 }
 
 static void without_the_images_protocol_nothing_is_believed(void **state)
@@ -440,6 +524,9 @@ int main(void)
 		TEST(tails_are_cleared),
 		TEST(nothing_is_cleared_that_core_does_not_believe),
 		TEST(a_payload_beyond_the_image_is_refused),
+		TEST(a_section_that_is_not_there_is_missed),
+		TEST(a_manifest_that_leads_astray_is_refused),
+		TEST(another_kernel_is_refused),
 		TEST(without_the_images_protocol_nothing_is_believed),
 		TEST(an_exit_that_is_refused_is_tried_again),
 		TEST(an_exit_that_never_comes_halts),

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: embed/check.c embed/dynamic.c embed/elf.c embed/file.c embed/info.c embed/needs.c embed/pad.c embed/report.c embed/strip.c formats/crc32c.c */
+/* links: embed/check.c embed/dynamic.c embed/elf.c embed/file.c embed/modules.c embed/needs.c embed/pad.c embed/payload.c embed/report.c embed/strip.c embed/sum.c formats/crc32c.c formats/sha256.c */
 /* embed/: every promise of the padded layout, every sentence of refusal, on ELF files made here. */
 #define _GNU_SOURCE
 
 #include "embed/check.h"
 #include "embed/file.h"
-#include "embed/info.h"
 #include "embed/needs.h"
 #include "embed/pad.h"
+#include "embed/payload.h"
 #include "embed/strip.h"
 #include "formats/crc32c.h"
 #include "formats/layout.h"
-#include "formats/payload.h"
+#include "formats/sha256.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -1208,28 +1208,75 @@ static void lost_bytes_are_noticed_in_each_piece(void **state)
 	}
 }
 
-static const char digest_text[] = "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F";
+/* What a test gives to payload_write(), and what that said. */
+struct description {
+	struct payload_options options;
+	struct modules modules;
+	char *text;
+};
 
-static struct info_options info_options(const char *modules)
+static struct description with_modules(const char *command_line)
 {
-	return (struct info_options){"kernel.padded", digest_text,  "quiet  x=\"1\"", modules,
-				     "modules.bin",   "payload.ld", "modules.d"};
+	return (struct description){.options = {.kernel = "kernel.padded",
+						.command_line = command_line,
+						.directory = ".",
+						.depfile = "manifest.d"}};
 }
 
-static char *run_info(const struct info_options *options, bool expected)
+static void describe(struct description *run, const char *modules, bool expected)
 {
-	char *text;
 	size_t length;
-	FILE *messages = open_memstream(&text, &length);
-	bool done = info_write(options, messages);
+	FILE *messages = open_memstream(&run->text, &length);
+	bool done = modules_parse(&run->modules, modules, messages) && modules_open(&run->modules, messages);
 
+	run->options.modules = &run->modules;
+	done = done && payload_write(&run->options, messages);
 	fclose(messages);
+	modules_close(&run->modules);
 	if (done != expected)
-		fail_msg("info: %s", text);
+		fail_msg("payload: %s", run->text);
+	assert_no_file("manifest.bin.tmp");
 	assert_no_file("modules.bin.tmp");
-	assert_no_file("payload.ld.tmp");
-	assert_no_file("modules.d.tmp");
-	return text;
+	assert_no_file("manifest.d.tmp");
+}
+
+static struct manifest *described(const char *command_line, const char *modules)
+{
+	struct description run = with_modules(command_line);
+	size_t size;
+
+	describe(&run, modules, true);
+	free(run.text);
+	struct manifest *manifest = (struct manifest *)get_file("manifest.bin", &size);
+	uint32_t crc = manifest->crc32c;
+
+	assert_int_equal(manifest->magic, MANIFEST_MAGIC);
+	assert_memory_equal(manifest, "TWMANFST", 8);
+	assert_int_equal(manifest->version, MANIFEST_VERSION);
+	assert_int_equal(manifest->size, size);
+	assert_int_equal(size % 4096, 0);
+	assert_int_equal(((char *)manifest)[size - 1], 0);
+	manifest->crc32c = 0;
+	assert_int_equal(crc, crc32c(0, manifest, size));
+	manifest->crc32c = crc;
+	return manifest;
+}
+
+static const char *string_at(const struct manifest *manifest, uint32_t offset)
+{
+	assert_true(offset < manifest->size);
+	return (const char *)manifest + offset;
+}
+
+static void assert_sha256(const uint8_t expected[32], const void *data, size_t size)
+{
+	struct sha256 sha256;
+	uint8_t digest[32];
+
+	sha256_begin(&sha256);
+	sha256_add(&sha256, data, size);
+	sha256_end(&sha256, digest);
+	assert_memory_equal(digest, expected, 32);
 }
 
 static void put_padded(const struct kernel *kernel)
@@ -1240,249 +1287,374 @@ static void put_padded(const struct kernel *kernel)
 	end_padded(padded);
 }
 
-static void info_describes_the_payload(void **state)
+static void the_kernel_is_described(void **state)
 {
-	const struct info_options options =
-		info_options(" a.bin:initrd.img:quiet\tempty  b.bin empty:last:\"a  \\\"b\\\" \\\\c\":d ");
-	uint8_t a[5000], b[10] = "abc"; /* b ends in zeros, which are not stored */
 	const struct twinboot_needs needs = {1, TWINBOOT_LEAVE_CPUS, 1, 2, 3, 0};
-	size_t size, kernel_size;
-	uint32_t crc;
+	size_t size;
+
+	(void)state;
+	put_padded(noted(good(), &needs));
+	char *kernel = get_file("kernel.padded", &size);
+	struct manifest *manifest = described("quiet  x=\"1\"", "");
+	const struct manifest_part *part = manifest_parts(manifest);
+
+	assert_int_equal(manifest->part_count, 1);
+	assert_int_equal(manifest->module_count, 0);
+	assert_no_file("modules.bin");
+	assert_string_equal(part->section, ".kernel");
+	assert_int_equal(part->size, size);
+	/* .bss is not stored; before it lies data that does not end in zero, in the page that is the last. */
+	assert_int_equal(part->stored, 0x5000);
+	assert_int_not_equal(kernel[0x40ff], 0);
+	assert_int_equal(part->crc32c, crc32c(0, kernel, 0x5000));
+	assert_sha256(part->sha256, kernel, 0x5000);
+	assert_sha256(manifest->kernel_sha256, kernel, size);
+	assert_int_equal(manifest->kernel_header_size, 0);
+	assert_int_equal(manifest->needs.flags, TWINBOOT_LEAVE_CPUS);
+	assert_int_equal(manifest->needs.stack_size, TWINBOOT_STACK_DEFAULT);
+	assert_string_equal(string_at(manifest, manifest->command_line), "quiet  x=\"1\"");
+	free(manifest);
+	free(kernel);
+
+	put_padded(bare());
+	manifest = described("", " ");
+	assert_int_equal(manifest->kernel_header_size, 4096);
+	assert_string_equal(string_at(manifest, manifest->command_line), "");
+	free(manifest);
+}
+
+static void modules_are_described(void **state)
+{
+	static const struct {
+		uint64_t offset, size, memory;
+		const char *name, *arguments;
+	} expected[] = {
+		{0, 5000, 8192, "initrd.img", "quiet"},
+		{8192, 0, 0, "empty", ""},
+		{8192, 10, 4096, "b.bin", ""},
+		{12288, 0, 0, "last", "a  \"b\" \\c:d"},
+	};
+	uint8_t a[5000], b[10] = "abc"; /* b ends in zeros, which are stored with its page */
+	size_t size;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(a); i++)
 		a[i] = (uint8_t)(i + 1);
-	put_padded(noted(good(), &needs));
+	put_padded(good());
 	put_file("a.bin", a, sizeof(a));
 	put_file("b.bin", b, sizeof(b));
 	put_file("empty", "", 0);
-	free(run_info(&options, true));
-
-	char *kernel = get_file("kernel.padded", &kernel_size);
+	struct manifest *manifest =
+		described("", " a.bin:initrd.img:quiet\tempty  b.bin empty:last:\"a  \\\"b\\\" \\\\c\":d ");
 	char *bytes = get_file("modules.bin", &size);
-	struct payload_info *info = (struct payload_info *)bytes;
+	const struct manifest_part *part = manifest_parts(manifest) + 1;
 
-	assert_int_equal(info->magic, PAYLOAD_MAGIC);
-	assert_memory_equal(bytes, "TPAYLOAD", 8);
-	assert_int_equal(info->kernel_size, kernel_size);
-	/* .bss is not stored; before it lies data that does not end in zero, in the page that is the last. */
-	assert_int_equal(info->kernel_stored, 0x5000);
-	assert_int_not_equal(kernel[0x40ff], 0);
-	assert_int_equal(info->kernel_crc32c, crc32c(0, kernel, 0x5000));
-	for (unsigned int i = 0; i < 32; i++)
-		assert_int_equal(info->kernel_sha256[i], i);
-	assert_int_equal(info->needs.flags, TWINBOOT_LEAVE_CPUS);
-	assert_int_equal(info->needs.stack_size, TWINBOOT_STACK_DEFAULT);
-	assert_string_equal(bytes + info->command_line, options.command_line);
+	assert_int_equal(manifest->part_count, 2);
+	assert_memory_equal(part->section, ".modules", 8);
+	assert_int_equal(part->size, 3 * 4096);
+	assert_int_equal(part->stored, 3 * 4096);
+	assert_int_equal(size, part->size);
+	assert_int_equal(part->crc32c, crc32c(0, bytes, size));
+	assert_sha256(part->sha256, bytes, size);
+	assert_memory_equal(bytes, a, sizeof(a));
+	assert_memory_equal(bytes + 8192, b, sizeof(b));
+	assert_int_equal(manifest->module_count, 4);
+	for (unsigned int i = 0; i < 4; i++) {
+		const struct manifest_module *module = &manifest_modules(manifest)[i];
 
-	assert_int_equal(info->module_count, 4);
-	assert_int_equal(info->modules[0].data, 4096);
-	assert_int_equal(info->modules[0].size, sizeof(a));
-	assert_memory_equal(bytes + 4096, a, sizeof(a));
-	assert_string_equal(bytes + info->modules[0].name, "initrd.img");
-	assert_string_equal(bytes + info->modules[0].arguments, "quiet");
-	assert_string_equal(bytes + info->modules[1].arguments, "");
-	assert_string_equal(bytes + info->modules[3].arguments, "a  \"b\" \\c:d");
-	assert_int_equal(info->modules[1].size, 0);
-	assert_int_equal(info->modules[1].data % 4096, 0);
-	assert_string_equal(bytes + info->modules[1].name, "empty");
-	assert_int_equal(info->modules[2].data, 3 * 4096);
-	assert_memory_equal(bytes + 3 * 4096, b, sizeof(b));
-	assert_string_equal(bytes + info->modules[2].name, "b.bin");
-	assert_int_equal(info->modules[3].data, 4 * 4096);
-	assert_string_equal(bytes + info->modules[3].name, "last");
-
-	assert_int_equal(info->modules_size, size);
-	assert_int_equal(size, 4 * 4096);
-	assert_int_equal(info->modules_stored, 4 * 4096);
-	assert_int_equal(info->info_size, info->modules[3].arguments + sizeof("a  \"b\" \\c:d"));
-	assert_int_equal(info->modules_crc32c,
-			 crc32c(0, bytes + info->info_size, info->modules_stored - info->info_size));
-	crc = info->info_crc32c;
-	info->info_crc32c = 0;
-	assert_int_equal(crc, crc32c(0, info, info->info_size));
+		assert_int_equal(module->part, 1);
+		assert_int_equal(module->role, TWINBOOT_ROLE_MODULE);
+		assert_int_equal(module->offset, expected[i].offset);
+		assert_int_equal(module->size, expected[i].size);
+		assert_int_equal(module->memory, expected[i].memory);
+		assert_string_equal(string_at(manifest, module->name), expected[i].name);
+		assert_string_equal(string_at(manifest, module->arguments), expected[i].arguments);
+		assert_sha256(module->sha256, bytes + module->offset, module->size);
+	}
 	free(bytes);
-	free(kernel);
+	free(manifest);
 
-	char *text = get_file("payload.ld", &size);
-	assert_non_null(strstr(text, "payload_header_size = 0x0;\n"));
-	free(text);
-	text = get_file("modules.d", &size);
-	assert_string_equal(text, "modules.bin: a.bin empty b.bin empty\na.bin:\nempty:\nb.bin:\nempty:\n");
+	char *text = get_file("manifest.d", &size);
+	assert_string_equal(text,
+			    "./manifest.bin: a.bin empty b.bin empty\na.bin:\nempty:\nb.bin:\nempty:\n");
 	free(text);
 }
 
-static void info_is_the_same_every_time(void **state)
+/* Pages of zeros at the end of the last module are not stored; those between two modules are. */
+static void zeros_at_the_end_are_not_stored(void **state)
 {
-	struct info_options options = info_options("a.bin");
-	size_t size, again;
+	static uint8_t zeros[3 * 4096] = "x";
+	size_t size;
+
+	(void)state;
+	put_padded(good());
+	put_file("z", zeros, sizeof(zeros));
+	put_file("empty", "", 0);
+	struct manifest *manifest = described("", "z z empty");
+	char *bytes = get_file("modules.bin", &size);
+	const struct manifest_part *part = manifest_parts(manifest) + 1;
+
+	assert_int_equal(part->size, 6 * 4096);
+	assert_int_equal(part->stored, 4 * 4096);
+	assert_int_equal(part->crc32c, crc32c(0, bytes, 4 * 4096));
+	assert_sha256(part->sha256, bytes, 4 * 4096);
+	free(bytes);
+	free(manifest);
+
+	/* A section has a size, even where all its modules are empty. */
+	manifest = described("", "empty");
+	part = manifest_parts(manifest) + 1;
+	assert_int_equal(part->size, 4096);
+	assert_int_equal(part->stored, 0);
+	assert_int_equal(part->crc32c, 0);
+	free(manifest);
+}
+
+static void what_an_adapter_wants_is_carried(void **state)
+{
+	static const struct manifest_place places[] = {
+		{TWINBOOT_PLACEMENT_TARGET, 0, 0x100000, 8192, 4096, 0, 0},
+		{TWINBOOT_PLACEMENT_KEEP_CLEAR, TWINBOOT_NO_MODULE, 0x7000, 4096, 4096, 0, 0},
+	};
+	struct description run = with_modules("");
+	size_t size;
+	FILE *messages = open_memstream(&run.text, &size);
+
+	(void)state;
+	put_padded(good());
+	put_file("foreign", "a foreign kernel", 16);
+	put_file("initrd", "an initrd", 9);
+	run.options.places = places;
+	run.options.place_count = 2;
+	run.options.adapter_data = "only the adapter knows";
+	run.options.adapter_data_size = 22;
+	run.options.flags = MANIFEST_MEASURE;
+	run.options.modules = &run.modules;
+	assert_true(modules_add(
+		&run.modules,
+		(struct module){"foreign", "kernel", "", FOREIGN_SECTION, TWINBOOT_ROLE_FOREIGN_KERNEL, {0}},
+		messages));
+	assert_true(modules_add(
+		&run.modules,
+		(struct module){"initrd", "initrd", "", MODULES_SECTION, TWINBOOT_ROLE_INITRD, {0}},
+		messages));
+	assert_true(modules_open(&run.modules, messages) && payload_write(&run.options, messages));
+	modules_close(&run.modules);
+	fclose(messages);
+	free(run.text);
+
+	struct manifest *manifest = (struct manifest *)get_file("manifest.bin", &size);
+	const struct manifest_part *parts = manifest_parts(manifest);
+	const struct manifest_module *modules = manifest_modules(manifest);
+
+	assert_int_equal(manifest->flags, MANIFEST_MEASURE);
+	assert_int_equal(manifest->part_count, 3);
+	assert_memory_equal(parts[1].section, ".foreign", 8);
+	assert_memory_equal(parts[2].section, ".modules", 8);
+	assert_int_equal(modules[0].part, 1);
+	assert_int_equal(modules[0].role, TWINBOOT_ROLE_FOREIGN_KERNEL);
+	assert_int_equal(modules[1].part, 2);
+	assert_int_equal(modules[1].role, TWINBOOT_ROLE_INITRD);
+	assert_int_equal(modules[1].offset, 0);
+	assert_int_equal(manifest->place_count, 2);
+	assert_memory_equal(manifest_places(manifest), places, sizeof(places));
+	assert_int_equal(manifest->adapter_data % 8, 0);
+	assert_memory_equal(string_at(manifest, manifest->adapter_data), "only the adapter knows", 22);
+	free(manifest);
+	char *bytes = get_file("foreign.bin", &size);
+	assert_int_equal(size, 4096);
+	assert_memory_equal(bytes, "a foreign kernel", 16);
+	free(bytes);
+}
+
+static void builds_are_told_apart(void **state)
+{
+	uint32_t ids[4];
+
+	(void)state;
+	put_padded(good());
+	put_file("a", "abc", 3);
+	for (size_t i = 0; i < 4; i++) {
+		if (i == 3)
+			put_file("a", "abd", 3);
+		struct manifest *manifest = described(i == 2 ? "other" : "", "a");
+
+		ids[i] = manifest->build_id;
+		free(manifest);
+	}
+	assert_int_equal(ids[0], ids[1]);
+	assert_int_not_equal(ids[0], ids[2]);
+	assert_int_not_equal(ids[0], ids[3]);
+}
+
+static void a_payload_is_the_same_every_time(void **state)
+{
+	struct manifest *first, *second;
 
 	(void)state;
 	put_padded(good());
 	put_file("a.bin", "abc", 3);
-	free(run_info(&options, true));
-	char *first = get_file("modules.bin", &size);
-	free(run_info(&options, true));
-	char *second = get_file("modules.bin", &again);
-
-	assert_int_equal(size, again);
-	assert_memory_equal(first, second, size);
+	first = described("", "a.bin");
+	second = described("", "a.bin");
+	assert_int_equal(first->size, second->size);
+	assert_memory_equal(first, second, first->size);
 	free(first);
 	free(second);
-}
-
-static void info_without_modules(void **state)
-{
-	struct info_options options = info_options("  ");
-	size_t size;
-
-	(void)state;
-	options.depfile = NULL;
-	options.command_line = "";
-	put_padded(bare());
-	free(run_info(&options, true));
-	assert_no_file("modules.d");
-
-	char *bytes = get_file("modules.bin", &size);
-	const struct payload_info *info = (const struct payload_info *)bytes;
-
-	assert_int_equal(size, 4096);
-	assert_int_equal(info->info_size, sizeof(*info) + 1);
-	assert_int_equal(info->modules_stored, size);
-	assert_int_equal(info->modules_crc32c,
-			 crc32c(0, bytes + info->info_size, info->modules_stored - info->info_size));
-	assert_int_equal(info->module_count, 0);
-	assert_string_equal(bytes + info->command_line, "");
-	free(bytes);
-
-	char *text = get_file("payload.ld", &size);
-	assert_non_null(strstr(text, "payload_header_size = 0x1000;\n"));
-	free(text);
 }
 
 static void quotes_hold_a_module_together(void **state)
 {
 	/* The path, name and arguments of each: as a shell would read them. */
-	const struct info_options options =
-		info_options("\"a b:c\" x\"a b:\"c:\"n m\" \"a\"\" b:c\":n::x=\\y=\"1\"\t\"\"a\"\":n:\"\"");
 	static const char *const expected[][2] = {{"a b:c", ""}, {"n m", ""}, {"n", ":x=\\y=1"}, {"n", ""}};
-	size_t size;
 
 	(void)state;
 	put_padded(good());
 	put_file("a b:c", "1", 1);
 	put_file("xa b:c", "2", 1);
 	put_file("a", "3", 1);
-	free(run_info(&options, true));
+	struct manifest *manifest =
+		described("", "\"a b:c\" x\"a b:\"c:\"n m\" \"a\"\" b:c\":n::x=\\y=\"1\"\t\"\"a\"\":n:\"\"");
 
-	char *bytes = get_file("modules.bin", &size);
-	const struct payload_info *info = (const struct payload_info *)bytes;
-
-	assert_int_equal(info->module_count, 4);
+	assert_int_equal(manifest->module_count, 4);
 	for (size_t i = 0; i < 4; i++) {
-		assert_string_equal(bytes + info->modules[i].name, expected[i][0]);
-		assert_string_equal(bytes + info->modules[i].arguments, expected[i][1]);
+		const struct manifest_module *module = &manifest_modules(manifest)[i];
+
+		assert_string_equal(string_at(manifest, module->name), expected[i][0]);
+		assert_string_equal(string_at(manifest, module->arguments), expected[i][1]);
 	}
-	free(bytes);
+	free(manifest);
 }
 
 static void depfile_names_no_file_that_make_would_misread(void **state)
 {
-	const struct info_options options = info_options("a#$:name b");
 	size_t size;
 
 	(void)state;
 	put_padded(good());
 	put_file("a#$", "abc", 3);
 	put_file("b", "abc", 3);
-	free(run_info(&options, true));
-	char *text = get_file("modules.d", &size);
+	free(described("", "a#$:name b"));
+	char *text = get_file("manifest.d", &size);
 
-	assert_string_equal(text, "modules.bin: EVERY_TIME b\nEVERY_TIME:\nb:\n");
+	assert_string_equal(text, "./manifest.bin: EVERY_TIME b\nEVERY_TIME:\nb:\n");
 	free(text);
 }
 
-static void refuse_info(const struct info_options *options, const char *file, const char *fact)
+static void refuse_payload(struct description *run, const char *modules, const char *file, const char *fact)
 {
-	char *text = run_info(options, false);
-
-	assert_sentence(text, file, fact);
-	free(text);
+	describe(run, modules, false);
+	assert_sentence(run->text, file, fact);
+	free(run->text);
+	assert_no_file("manifest.bin");
 	assert_no_file("modules.bin");
-	assert_no_file("payload.ld");
-	assert_no_file("modules.d");
+	assert_no_file("manifest.d");
 }
 
-static void bad_info_leaves_nothing_behind(void **state)
+static void bad_modules_leave_nothing_behind(void **state)
 {
-	struct info_options options = info_options("missing");
-	char many[PAYLOAD_MODULES_MAX * 2 + 3], longest[PAYLOAD_STRING_MAX + 10];
+	struct description run = with_modules("");
+	char many[MANIFEST_MODULES_MAX * 2 + 3], longest[MANIFEST_STRING_MAX + 10];
 
 	(void)state;
-	refuse_info(&options, "kernel.padded", "does not exist");
-	put_file("kernel.padded", good()->bytes, good()->size);
-	refuse_info(&options, "kernel.padded", "is not a padded kernel");
 	put_padded(good());
-	refuse_info(&options, "missing", "does not exist");
-	options.modules = "/tmp";
-	refuse_info(&options, "/tmp", "is a directory");
-	options.modules = "/dev/null";
-	refuse_info(&options, "/dev/null", "is not a regular file");
-	options.modules = "kernel.padded:";
-	refuse_info(&options, "MODULES", "without a path or name");
-	options.modules = ":name";
-	refuse_info(&options, "MODULES", "without a path or name");
-
-	options.modules = "kernel.padded:name:\"quiet root=/dev/sda";
-	refuse_info(&options, "MODULES", "double quote without a second one");
-	options.modules = "\"kernel.padded other";
-	refuse_info(&options, "MODULES", "double quote without a second one");
-	options.modules = "\"\":name";
-	refuse_info(&options, "MODULES", "without a path or name");
+	refuse_payload(&run, "missing", "missing", "does not exist");
+	refuse_payload(&run, "/tmp", "/tmp", "is a directory");
+	refuse_payload(&run, "/dev/null", "/dev/null", "is not a regular file");
+	refuse_payload(&run, "kernel.padded:", "MODULES", "without a path or name");
+	refuse_payload(&run, ":name", "MODULES", "without a path or name");
+	refuse_payload(&run, "\"\":name", "MODULES", "without a path or name");
+	refuse_payload(&run, "kernel.padded:name:\"quiet root=/dev/sda", "MODULES",
+		       "double quote without a second one");
+	refuse_payload(&run, "\"kernel.padded other", "MODULES", "double quote without a second one");
 
 	put_file("m", "", 0);
-	for (unsigned int i = 0; i <= PAYLOAD_MODULES_MAX; i++)
+	for (unsigned int i = 0; i <= MANIFEST_MODULES_MAX; i++)
 		memcpy(many + 2 * i, "m ", 3);
-	options.modules = many;
-	refuse_info(&options, "MODULES", "has more than 64 modules");
-	many[2 * PAYLOAD_MODULES_MAX] = 0;
-	free(run_info(&options, true));
-	unlink("modules.bin");
-	unlink("payload.ld");
-	unlink("modules.d");
-
+	refuse_payload(&run, many, "MODULES", "has more than 64 modules");
 	memset(longest, 'x', sizeof(longest));
 	memcpy(longest, "m:", 2);
-	longest[2 + PAYLOAD_STRING_MAX] = 0;
-	options.modules = longest;
-	refuse_info(&options, "MODULES", "module name of 4096 bytes, at most 4095");
+	longest[2 + MANIFEST_STRING_MAX] = 0;
+	refuse_payload(&run, longest, "MODULES", "module name of 4096 bytes, at most 4095");
 	memcpy(longest, "m:n:", 4);
-	longest[2 + PAYLOAD_STRING_MAX] = 'x';
-	longest[4 + PAYLOAD_STRING_MAX] = 0;
-	refuse_info(&options, "MODULES", "module's arguments of 4096 bytes, at most 4095");
-	options.modules = "";
-	options.command_line = longest + 4;
-	refuse_info(&options, "CMDLINE", "command line of 4096 bytes, at most 4095");
-	options.command_line = "";
-	options.sha256 = "12345";
-	refuse_info(&options, "kernel.padded", "digest of other than 64");
-	options.sha256 = "g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-	refuse_info(&options, "kernel.padded", "digest of other than 64");
+	longest[2 + MANIFEST_STRING_MAX] = 'x';
+	longest[4 + MANIFEST_STRING_MAX] = 0;
+	refuse_payload(&run, longest, "MODULES", "module's arguments of 4096 bytes, at most 4095");
 
-	options.sha256 = digest_text;
-	options.ld = "nowhere/payload.ld";
-	refuse_info(&options, "nowhere/payload.ld", "cannot be written");
+	many[2 * MANIFEST_MODULES_MAX] = 0;
+	free(described("", many));
+}
+
+static void bad_payloads_leave_nothing_behind(void **state)
+{
+	struct description run = with_modules("");
+	char longest[MANIFEST_STRING_MAX + 1];
+
+	(void)state;
+	refuse_payload(&run, "", "kernel.padded", "does not exist");
+	put_file("kernel.padded", good()->bytes, good()->size);
+	refuse_payload(&run, "", "kernel.padded", "is not a padded kernel");
+	put_padded(good());
+	memset(longest, 'x', sizeof(longest));
+	longest[MANIFEST_STRING_MAX] = 0;
+	run.options.command_line = longest;
+	refuse_payload(&run, "", "CMDLINE", "command line of 4096 bytes, at most 4095");
+	run.options.command_line = "";
+	run.options.directory = "nowhere";
+	refuse_payload(&run, "", "nowhere/manifest.bin", "cannot be written");
+	run.options.directory = ".";
+	run.options.adapter_data = "";
+	run.options.adapter_data_size = MANIFEST_SIZE_MAX;
+	refuse_payload(&run, "", "adapter data", "has 1048576 bytes, at most");
 }
 
 static void payload_must_fit_below_4_gib(void **state)
 {
-	struct info_options options = info_options("huge");
+	struct description run = with_modules("");
 
 	(void)state;
 	put_padded(good());
 	put_file("huge", "x", 1);
 	assert_int_equal(truncate("huge", (off_t)(3072 * MIB)), 0);
-	refuse_info(&options, "kernel.padded", "its modules take 3072 MiB together");
+	refuse_payload(&run, "huge", "kernel.padded", "its modules take 3072 MiB together");
+}
+
+static void assert_place(struct kernel *kernel, const char *address)
+{
+	size_t size;
+
+	put_padded(kernel);
+	assert_true(payload_write_place("kernel.padded", "payload.ld", stderr));
+	char *text = get_file("payload.ld", &size);
+
+	if (!strstr(text, address))
+		fail_msg("%s instead of %s", text, address);
+	free(text);
+}
+
+/* On BIOS a kernel that is linked to memory goes there at once, with the page of its headers below. */
+static void the_kernels_place_is_where_it_is_linked(void **state)
+{
+	char *text;
+	size_t length;
+	FILE *messages = open_memstream(&text, &length);
+
+	(void)state;
+	assert_place(good(), "payload_kernel_address = 0x200000;\n");
+	assert_place(bare(), "payload_kernel_address = 0x1ff000;\n");
+	assert_place(linked_at(ET_EXEC, 64 * MIB), "payload_kernel_address = 0x4000000;\n");
+	assert_place(linked_at(ET_DYN, 64 * MIB), "payload_kernel_address = 0x4000000;\n");
+	assert_place(linked_at(ET_EXEC, 2 * MIB), "payload_kernel_address = 0x200000;\n");
+	assert_place(linked_at(ET_EXEC, 2 * MIB - 4096), "payload_kernel_address = 0x200000;\n");
+	assert_place(linked_at(ET_DYN, 0), "payload_kernel_address = 0x200000;\n");
+	assert_place(linked_at(ET_EXEC, 4096 * MIB), "payload_kernel_address = 0x200000;\n");
+
+	put_file("kernel.padded", good()->bytes, good()->size);
+	unlink("payload.ld");
+	assert_false(payload_write_place("kernel.padded", "payload.ld", messages));
+	fclose(messages);
+	assert_sentence(text, "kernel.padded", "is not a padded kernel");
+	assert_no_file("payload.ld");
+	free(text);
 }
 
 static void inputs_must_be_files(void **state)
@@ -1606,13 +1778,18 @@ int main(void)
 		cmocka_unit_test(broken_notes_are_refused),
 		cmocka_unit_test(needs_that_cannot_be_met_are_refused),
 		cmocka_unit_test(lost_bytes_are_noticed),
-		WITH_FILES(info_describes_the_payload),
-		WITH_FILES(info_is_the_same_every_time),
+		WITH_FILES(the_kernel_is_described),
+		WITH_FILES(modules_are_described),
+		WITH_FILES(zeros_at_the_end_are_not_stored),
+		WITH_FILES(what_an_adapter_wants_is_carried),
+		WITH_FILES(builds_are_told_apart),
+		WITH_FILES(a_payload_is_the_same_every_time),
 		WITH_FILES(lost_bytes_are_noticed_in_each_piece),
 		WITH_FILES(quotes_hold_a_module_together),
-		WITH_FILES(info_without_modules),
 		WITH_FILES(depfile_names_no_file_that_make_would_misread),
-		WITH_FILES(bad_info_leaves_nothing_behind),
+		WITH_FILES(bad_modules_leave_nothing_behind),
+		WITH_FILES(bad_payloads_leave_nothing_behind),
+		WITH_FILES(the_kernels_place_is_where_it_is_linked),
 		WITH_FILES(payload_must_fit_below_4_gib),
 		WITH_FILES(inputs_must_be_files),
 		WITH_FILES(outputs_appear_whole_or_not_at_all),
