@@ -334,7 +334,7 @@ MORE_RUDE = {
         UEFI,
     ),
     "map-outgrows": Rude((Edit("efi/main.c", EXIT, GROW % "200" + EXIT),), "TB41: ", UEFI),
-    # Nothing but memory and the way out; the system table's clock, too.
+    # Nothing but memory, the image's own protocol, and the way out; the system table's clock, too.
     "no-protocols": Rude(
         (
             Edit(
@@ -348,17 +348,21 @@ MORE_RUDE = {
                 "static EFI_BOOT_SERVICES poor;\n\tpoor = *st->BootServices;\n\tbs = &poor;\n"
                 + "".join(
                     f"\tpoor.{service} = (void *)refuse;\n"
-                    for service in ("HandleProtocol", "LocateProtocol", "LocateHandleBuffer", "SetWatchdogTimer")
+                    for service in ("LocateProtocol", "LocateHandleBuffer", "SetWatchdogTimer")
                 )
                 + "\tst->RuntimeServices->GetTime = (void *)refuse;",
             ),
+            Edit("efi/main.c", "\tidentity_find(", "\tbs->HandleProtocol = (void *)refuse;\n\tidentity_find("),
         ),
         firmware=UEFI,
+    ),
+    "image-cut-off": Rude(
+        (Edit("efi/main.c", "size = loaded->ImageSize;", "size = loaded->ImageSize - 4096;"),), "TB45: ", UEFI
     ),
     "small-framebuffer": Rude(
         (
             LOUD,
-            Edit("efi/video.c", "gop->Mode->FrameBufferSize < needed", "f->height == 800 || gop->Mode->FrameBufferSize < needed"),
+            Edit("efi/video.c", "gop->Mode->FrameBufferSize / pitch < height", "height == 800"),
         ),
         firmware=UEFI,
         shows="bits, at",
