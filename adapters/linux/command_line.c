@@ -12,8 +12,6 @@
    was measured, too. */
 static int may_be_extended(const struct twinboot_handoff *handoff)
 {
-	if (!TWINBOOT_HAS(handoff, measured))
-		return 1;
 	return handoff->secure_boot != TWINBOOT_SECURE_BOOT_ON &&
 	       (handoff->measured == 0 || (handoff->measured & TWINBOOT_MEASURED_COMMAND_LINE));
 }

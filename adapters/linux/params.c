@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "adapters/linux/params.h"
 
+#include "adapters/records.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -8,12 +10,7 @@
 	0xffu /* type_of_loader: none of those that boot.rst lists; with 0 the initrd is ignored */
 #define VID_MODE_NORMAL 0xffffu /* boot.rst, vid_mode */
 
-/* VGA text mode 3, as every BIOS leaves it where no framebuffer was set. */
-#define TEXT_MODE    3u
-#define TEXT_COLUMNS 80u
-#define TEXT_LINES   25u
-#define TEXT_POINTS  16u
-#define TEXT_EGA_BX  3u /* a colour adapter with 256 KiB */
+#define EGA_BX_COLOUR 3u /* INT 10h AH=12h BL=10h: a colour adapter with 256 KiB, as every VGA is */
 
 /* VESA E-EDID, table 3.1 */
 #define EDID_SIZE       128u
@@ -100,25 +97,37 @@ static void fill_framebuffer(struct linux_screen_info *to, const struct twinboot
 	};
 }
 
-static void fill_text_mode(struct linux_screen_info *to)
+static void fill_text_mode(struct linux_screen_info *to, const struct twinboot_text_mode *from)
 {
 	*to = (struct linux_screen_info){
-		.orig_y = TEXT_LINES - 1,
-		.orig_video_mode = TEXT_MODE,
-		.orig_video_cols = TEXT_COLUMNS,
-		.orig_video_ega_bx = TEXT_EGA_BX,
-		.orig_video_lines = TEXT_LINES,
+		.orig_x = from->cursor_column,
+		.orig_y = from->cursor_row,
+		.orig_video_page = from->page,
+		.orig_video_mode = from->mode,
+		.orig_video_cols = from->columns,
+		.orig_video_ega_bx = EGA_BX_COLOUR,
+		.orig_video_lines = from->rows,
 		.orig_video_isVGA = LINUX_VIDEO_VGA_TEXT,
-		.orig_video_points = TEXT_POINTS,
+		.orig_video_points = from->glyph_height,
 	};
 }
 
+/* As every BIOS leaves it where no other mode was set, for a loader that does not say. */
+static const struct twinboot_text_mode usual_text_mode = {
+	.mode = 3,
+	.columns = 80,
+	.rows = 25,
+	.cursor_row = 24,
+	.glyph_height = 16,
+};
+
 static void fill_screen(struct linux_screen_info *to, const struct twinboot_handoff *handoff)
 {
+	const struct twinboot_text_mode *text = record_find(handoff, TWINBOOT_RECORD_TEXT_MODE);
 	if (handoff->framebuffer != NULL)
 		fill_framebuffer(to, handoff->framebuffer);
 	else if (handoff->firmware_type == TWINBOOT_FIRMWARE_BIOS)
-		fill_text_mode(to);
+		fill_text_mode(to, text != NULL ? text : &usual_text_mode);
 }
 
 /* One block alone: Linux would look for the extensions behind it, where other fields lie. */
@@ -149,9 +158,8 @@ static uint8_t secure_boot(const struct twinboot_handoff *handoff)
 {
 	if (handoff->firmware_type != TWINBOOT_FIRMWARE_UEFI)
 		return LINUX_SECURE_BOOT_UNSET;
-	if (!TWINBOOT_HAS(handoff, secure_boot) || handoff->secure_boot != TWINBOOT_SECURE_BOOT_ON)
-		return LINUX_SECURE_BOOT_DISABLED;
-	return LINUX_SECURE_BOOT_ENABLED;
+	return handoff->secure_boot == TWINBOOT_SECURE_BOOT_ON ? LINUX_SECURE_BOOT_ENABLED
+							       : LINUX_SECURE_BOOT_DISABLED;
 }
 
 /* What the loader, the adapter and the modules lie in is RAM that Linux may have: it keeps the initrd and boot
@@ -212,6 +220,18 @@ static void add_contract_rows(struct e820 *e820, const struct twinboot_handoff *
 
 /* Memory that is kept for drivers is reserved in the contract, and named once more behind it: where rows overlap,
    Linux takes the higher number, so that these win. */
+static void add_bios_rows(struct e820 *e820, const struct twinboot_handoff *handoff)
+{
+	const struct twinboot_e820 *record = record_find(handoff, TWINBOOT_RECORD_E820);
+	for (uint32_t i = 0; record != NULL && i < record->count; i++) {
+		const struct twinboot_e820_row *row =
+			(const void *)((const uint8_t *)(record + 1) + (uint64_t)i * record->row_size);
+		if (row->type == LINUX_E820_PERSISTENT || row->type == LINUX_E820_PERSISTENT_LEGACY)
+			e820_add(e820, row->base, row->length, row->type);
+	}
+}
+
+/* The same by UEFI's names. */
 static void add_efi_rows(struct e820 *e820, const struct twinboot_handoff *handoff)
 {
 	const uint8_t *at = handoff->efi_memory_map, *end = at + handoff->efi_memory_map_size;
@@ -239,8 +259,8 @@ static void fill_memory(struct linux_params *params, uint64_t params_phys,
 {
 	struct e820 e820 = {params, 0};
 	add_contract_rows(&e820, handoff);
-	if (handoff->efi_memory_map != NULL)
-		add_efi_rows(&e820, handoff);
+	add_bios_rows(&e820, handoff);
+	add_efi_rows(&e820, handoff);
 	uint32_t extra = e820.count > LINUX_E820_TABLE_MAX ? e820.count - LINUX_E820_TABLE_MAX : 0;
 	params->boot_params.e820_entries = (uint8_t)(e820.count - extra);
 	if (extra > 0)

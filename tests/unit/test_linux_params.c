@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: adapters/linux/params.c */
+/* links: adapters/linux/params.c adapters/records.c */
 /* boot_params, byte for byte where Linux' documents say so: every field that is filled, and nothing else. */
 #include "adapters/linux/params.h"
 
@@ -21,6 +21,7 @@ static struct twinboot_framebuffer framebuffer;
 static uint8_t edid[128];
 static struct bzimage kernel;
 static struct linux_layout layout;
+static const struct twinboot_record no_records = {TWINBOOT_RECORD_END, sizeof(no_records)};
 
 /* The handoff's pointers lie in a direct map of this base. */
 static const uint64_t direct_map_base = UINT64_C(0x100000);
@@ -42,6 +43,7 @@ static int prepare(void **state)
 		.direct_map_base = direct_map_base,
 		.memory_map = map,
 		.memory_map_count = 1,
+		.records = &no_records,
 	};
 	kernel = (struct bzimage){.header_size = sizeof(struct linux_setup_header)};
 	memset(&kernel.header, 0x5a, sizeof(kernel.header));
@@ -152,15 +154,38 @@ static void reserved_bits_lie_where_no_component_does(void **state)
 	assert_int_equal(number(page, 0x2c, 1), 0);
 }
 
-static void without_a_framebuffer_a_bios_has_text(void **state)
+static void without_a_framebuffer_there_may_be_text(void **state)
 {
 	(void)state;
+	static const struct {
+		struct twinboot_text_mode text;
+		struct twinboot_record end;
+	} records = {
+		{{TWINBOOT_RECORD_TEXT_MODE, sizeof(struct twinboot_text_mode)},
+		 0xb8000,
+		 3,
+		 1,
+		 80,
+		 25,
+		 7,
+		 24,
+		 16,
+		 0},
+		{TWINBOOT_RECORD_END, sizeof(struct twinboot_record)},
+	};
+	handoff.records = &records.text.record;
 	const uint8_t *page = filled();
+	assert_int_equal(number(page, 0x00, 1), 7);
+	assert_int_equal(number(page, 0x01, 1), 24);
+	assert_int_equal(number(page, 0x04, 2), 1);
 	assert_int_equal(number(page, 0x06, 1), 3);
 	assert_int_equal(number(page, 0x07, 1), 80);
+	assert_int_equal(number(page, 0x0a, 2), 3);
 	assert_int_equal(number(page, 0x0e, 1), 25);
 	assert_int_equal(number(page, 0x0f, 1), 1);
 	assert_int_equal(number(page, 0x10, 2), 16);
+	prepare(NULL);
+	assert_int_equal(number(filled(), 0x06, 2), 3 | 80 << 8);
 	prepare(NULL);
 	handoff.firmware_type = TWINBOOT_FIRMWARE_UEFI;
 	assert_int_equal(number(filled(), 0x0f, 1), 0);
@@ -345,6 +370,33 @@ static void memory_that_is_kept_for_drivers(void **state)
 	check_row(3, 0x300000000, 0x30000, 7);
 }
 
+static void memory_that_a_bios_keeps_for_drivers(void **state)
+{
+	(void)state;
+	static const struct {
+		struct twinboot_e820 e820;
+		struct {
+			struct twinboot_e820_row row;
+			uint64_t more;
+		} rows[4]; /* rows may grow */
+		struct twinboot_record end;
+	} records = {
+		{{TWINBOOT_RECORD_E820, sizeof(struct twinboot_e820) + 4 * 32}, 4, 32},
+		{
+			{{0x1000, 0x9e000, 1, 1}, 0},
+			{{0x100000000, 0x10001, 7, 0}, 0},
+			{{0x200000000, 0x20000, 12, 1}, 0},
+			{{0x300000000, 0x30000, 6, 1}, 0},
+		},
+		{TWINBOOT_RECORD_END, sizeof(struct twinboot_record)},
+	};
+	handoff.records = &records.e820.record;
+	assert_int_equal(number(filled(), 0x1e8, 1), 3);
+	check_row(0, 0x1000, 0x9e000, 1);
+	check_row(1, 0x100000000, 0x10001, 7);
+	check_row(2, 0x200000000, 0x20000, 12);
+}
+
 static void random_bytes_move(void **state)
 {
 	(void)state;
@@ -393,7 +445,7 @@ int main(void)
 		cmocka_unit_test_setup(initrd_and_command_line_beyond_4_gib, prepare),
 		cmocka_unit_test_setup(a_framebuffer_is_described_for_efifb, prepare),
 		cmocka_unit_test_setup(reserved_bits_lie_where_no_component_does, prepare),
-		cmocka_unit_test_setup(without_a_framebuffer_a_bios_has_text, prepare),
+		cmocka_unit_test_setup(without_a_framebuffer_there_may_be_text, prepare),
 		cmocka_unit_test_setup(edid_is_one_block_that_adds_up, prepare),
 		cmocka_unit_test_setup(acpi_is_passed_on, prepare),
 		cmocka_unit_test_setup(efi_is_passed_on, prepare),
@@ -404,6 +456,7 @@ int main(void)
 		cmocka_unit_test_setup(more_rows_go_into_setup_data, prepare),
 		cmocka_unit_test_setup(more_rows_than_there_is_room_for, prepare),
 		cmocka_unit_test_setup(memory_that_is_kept_for_drivers, prepare),
+		cmocka_unit_test_setup(memory_that_a_bios_keeps_for_drivers, prepare),
 		cmocka_unit_test_setup(random_bytes_move, prepare),
 		cmocka_unit_test_setup(weak_bytes_do_not, prepare),
 		cmocka_unit_test_setup(setup_data_is_one_list, prepare),
