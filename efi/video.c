@@ -124,6 +124,7 @@ static struct gop find_gop(struct mode *modes)
 static int read_framebuffer(const EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct machine_framebuffer *f)
 {
 	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info = gop->Mode->Info;
+	f->base = 0;
 	if (info == NULL || !read_format(info, f))
 		return 0;
 	uint64_t pixel_bytes = (f->bits_per_pixel + 7) / 8;
@@ -138,6 +139,20 @@ static int read_framebuffer(const EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct mach
 	f->size = pitch * height;
 	f->base = gop->Mode->FrameBufferBase;
 	return 1;
+}
+
+/* The last lines of an OptiPlex 9020M's 3840 x 2160 are no memory (Limine #621). Asked of a byte of the last pixel
+   that holds nothing but colours. */
+static int holds_its_last_pixel(const struct machine_framebuffer *f)
+{
+	uint32_t pixel_bytes = (f->bits_per_pixel + 7) / 8;
+	volatile uint8_t *last = at(f->base + (uint64_t)f->pitch * (f->height - 1) +
+				    (uint64_t)pixel_bytes * (f->width - 1) + f->green_shift / 8);
+	uint8_t before = *last, other = before ^ 0xff;
+	*last = other;
+	int is_kept = *last == other;
+	*last = before;
+	return is_kept;
 }
 
 void video_set(struct machine *machine, const struct twinboot_needs *needs)
@@ -157,13 +172,13 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs)
 	if (count == 0 && !EFI_ERROR(gop->SetMode(gop, gop->Mode->Mode)))
 		count = list_modes(gop, modes);
 	int choice;
-	/* A mode that cannot be set after all, or is too large for its framebuffer (OptiPlex 9020M), is
-	   struck from the list. Setting one clears the screen, so not without need. */
+	/* A mode that cannot be set after all, or is too large for its framebuffer, is struck from the list.
+	   Setting one clears the screen, so not without need. */
 	while ((choice = mode_choose(modes, count, needs, f->edid_size != 0 ? f->edid : NULL, &current)) >=
 	       0) {
 		if ((modes[choice].id == gop->Mode->Mode ||
 		     !EFI_ERROR(gop->SetMode(gop, modes[choice].id))) &&
-		    read_framebuffer(gop, f))
+		    read_framebuffer(gop, f) && holds_its_last_pixel(f))
 			return;
 		modes[choice] = modes[--count];
 	}

@@ -365,7 +365,12 @@ MORE_RUDE = {
             Edit("efi/video.c", "gop->Mode->FrameBufferSize / pitch < height", "height == 800"),
         ),
         firmware=UEFI,
-        shows="bits, at",
+        shows="framebuffer: 1024 x 768",
+    ),
+    "framebuffer-without-its-last-lines": Rude(
+        (LOUD, Edit("efi/video.c", "*last = other;", "if (f->height != 800)\n\t\t*last = other;")),
+        firmware=UEFI,
+        shows="framebuffer: 1024 x 768",
     ),
     "wild-acpi-pointer": Rude(
         (

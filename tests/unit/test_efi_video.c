@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 #undef fail /* log.h has one too */
@@ -13,7 +14,7 @@
 #include "common/mode.h"
 
 #define MODES  300
-#define BASE   UINT64_C(0x80000000)
+#define SIZE   (UINT64_C(1) << 36)
 #define COLOUR PixelBlueGreenRedReserved8BitPerColor
 
 static struct fake_gop {
@@ -25,6 +26,10 @@ static struct fake_gop {
 	int is_not_started, hands_out_the_live_one, hands_out_nothing, lies_about_pitch;
 	int base_is_0_after_set, size_is_short;
 } gop, other;
+
+/* SIZE bytes, of which the host gives what is touched. */
+static uint8_t *video_memory;
+#define BASE ((uint64_t)(uintptr_t)video_memory)
 
 static struct machine machine;
 static struct twinboot_needs needs;
@@ -62,6 +67,8 @@ static void apply(struct fake_gop *g, UINT32 number)
 	g->live = g->modes[number];
 	g->mode.FrameBufferBase = g->base_is_0_after_set ? 0 : BASE;
 	g->mode.FrameBufferSize = (UINTN)g->live.PixelsPerScanLine * 4 * g->live.VerticalResolution;
+	if (g->mode.FrameBufferSize > SIZE)
+		g->mode.FrameBufferSize = SIZE;
 	if (g->size_is_short && g->live.HorizontalResolution == 3840)
 		g->mode.FrameBufferSize -= 1;
 }
@@ -142,9 +149,11 @@ static void assert_none(void)
 static void the_wished_mode_is_set(void **state)
 {
 	(void)state;
+	video_memory[4096 * 768 - 3] = 0x11;
 	assert_mode(1024, 768, 1);
 	assert_int_equal(machine.framebuffer.pitch, 4096);
 	assert_int_equal(machine.framebuffer.size, 4096 * 768);
+	assert_int_equal(video_memory[4096 * 768 - 3], 0x11); /* written to, and put back */
 	assert_int_equal(machine.framebuffer.bits_per_pixel, 32);
 	assert_int_equal(machine.framebuffer.red_shift, 16);
 	assert_int_equal(machine.framebuffer.blue_shift, 0);
@@ -264,7 +273,7 @@ static void sizes_that_wrap_are_refused(void **state)
 	gop.mode.MaxMode = 1;
 	gop.modes[0].HorizontalResolution = gop.modes[0].PixelsPerScanLine = 0x40000001; /* times 4 is 4 */
 	apply(&gop, 0);
-	gop.mode.FrameBufferSize = UINT64_MAX;
+	gop.mode.FrameBufferSize = SIZE;
 	assert_none();
 	gop.modes[0].HorizontalResolution = 800;
 	gop.modes[0].PixelsPerScanLine = 0x40000320; /* times 4 is 3200 */
@@ -528,5 +537,9 @@ int main(void)
 		TEST(modes_without_end),
 		TEST(hostile_adapters),
 	};
+	video_memory =
+		mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (video_memory == MAP_FAILED)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
