@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "check.h"
 
+#include "dynamic.h"
 #include "needs.h"
 #include "formats/layout.h"
 
@@ -9,11 +10,6 @@
 
 /* Fewer bytes of code than this hold no kernel. */
 #define CODE_SUSPECT 16u
-
-bool is_movable(const struct elf *elf)
-{
-	return elf->header.e_type == ET_DYN && !elf->base;
-}
 
 static bool check_interpreter(const struct elf *elf, const struct report *report)
 {
@@ -66,19 +62,36 @@ static bool check_code(const struct elf *elf, const struct report *report)
 			    "its script keeps .text and that --gc-sections has an ENTRY to start from");
 }
 
+/* A linker that finds no entry symbol in a shared object says 0, where the headers are. */
+static bool is_header(const struct elf *elf, uint64_t offset)
+{
+	const Elf64_Ehdr *header = &elf->header;
+
+	return offset < sizeof(*header) ||
+	       (offset >= header->e_phoff &&
+		offset - header->e_phoff < (uint64_t)header->e_phnum * sizeof(Elf64_Phdr));
+}
+
 static bool check_entry(const struct elf *elf, const struct report *report)
 {
 	uint64_t entry = elf->header.e_entry;
 	const Elf64_Phdr *load = elf_load_at(elf, entry, 1);
+	const uint8_t *code = elf_stored_at(elf, entry, 1);
 
 	/* Zeros behind the bytes of a segment are no code either. */
-	if (load && load->p_flags & PF_X && elf_stored_at(elf, entry, 1))
-		return true;
-	return report_error(report,
-			    "has its entry point 0x%" PRIx64
-			    " outside every executable segment; name a function "
-			    "in .text with ENTRY() in the linker script or with ld -e",
-			    entry);
+	if (!load || !(load->p_flags & PF_X) || !code)
+		return report_error(report,
+				    "has its entry point 0x%" PRIx64
+				    " outside every executable segment; name a function "
+				    "in .text with ENTRY() in the linker script or with ld -e",
+				    entry);
+	if (is_header(elf, (uint64_t)(code - elf->data)))
+		return report_error(report,
+				    "has its entry point 0x%" PRIx64
+				    " inside its ELF headers, so its linker found no entry symbol; name a "
+				    "function with ENTRY() in the linker script or with ld -e",
+				    entry);
+	return true;
 }
 
 static bool overlap(const struct elf *elf, uint64_t base, uint64_t size)
@@ -142,7 +155,7 @@ static bool check_size(const struct elf *elf, uint32_t image_mib, const struct r
 	uint64_t widest = 0;
 	uint32_t above = 0; /* the segment above the widest gap */
 
-	if (is_movable(elf) && size > page_down(UINT64_MAX) - PIE_BASE)
+	if (elf_is_movable(elf) && size > page_down(UINT64_MAX) - PIE_BASE)
 		return report_error(
 			report,
 			"takes %" PRIu64 " MiB of memory, and a position-independent kernel linked at 0 goes "

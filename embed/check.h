@@ -3,7 +3,7 @@
 #ifndef CHECK_H
 #define CHECK_H
 
-#include "elf.h"
+#include "elf_file.h"
 
 /* The payload lies below 4 GiB, and the loader, firmware and MMIO need the rest. */
 #define IMAGE_MIB_MAX     3072u
@@ -13,11 +13,5 @@
 bool check_kernel(const struct elf *elf, uint32_t image_mib, const struct report *report);
 /* What boots but is probably not meant. */
 void check_warn(const struct elf *elf, const struct report *report);
-
-/* Dynamic linking: only relative relocations, each into memory of the kernel. */
-bool check_dynamic(const struct elf *elf, const struct report *report);
-
-/* Whether the kernel leaves its address to the loader. */
-bool is_movable(const struct elf *elf);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "needs.h"
 
-#include "check.h"
 #include "formats/layout.h"
 
 #include <inttypes.h>
@@ -155,7 +154,7 @@ static bool check_needs(const struct elf *elf, const struct twinboot_needs *need
 			"asks for a stack of %u bytes, at most %u are given; ask for less, and let the "
 			"kernel make a larger stack of its own",
 			needs->stack_size, TWINBOOT_STACK_MAX);
-	if (needs->flags & TWINBOOT_NEED_IN_PLACE && is_movable(elf))
+	if (needs->flags & TWINBOOT_NEED_IN_PLACE && elf_is_movable(elf))
 		return report_error(
 			report,
 			"asks to lie at its linked address (TWINBOOT_NEED_IN_PLACE), but is a static PIE "

@@ -3,7 +3,7 @@
 #ifndef NEEDS_H
 #define NEEDS_H
 
-#include "elf.h"
+#include "elf_file.h"
 #include "include/twinboot.h"
 
 /* Fills in the defaults where the kernel is silent; false if no loader of this version can meet the needs. */

@@ -11,7 +11,7 @@
 #ifndef PAD_H
 #define PAD_H
 
-#include "elf.h"
+#include "elf_file.h"
 #include "file.h"
 
 struct layout {

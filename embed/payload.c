@@ -389,7 +389,7 @@ bool payload_write(const struct payload_options *options, FILE *messages)
    once; any other is moved by core, if it asks for that, or mapped. */
 static uint64_t load_address(const struct elf *elf, uint64_t header_size)
 {
-	bool is_memory = !is_movable(elf) && elf->base >= USUAL_ADDRESS && elf->end < FOUR_GIB;
+	bool is_memory = !elf_is_movable(elf) && elf->base >= USUAL_ADDRESS && elf->end < FOUR_GIB;
 
 	return (is_memory ? elf->base : USUAL_ADDRESS) - header_size;
 }

@@ -3,7 +3,7 @@
 
 #include "strip.h"
 
-#include "elf.h"
+#include "elf_file.h"
 #include "file.h"
 
 #include <spawn.h>

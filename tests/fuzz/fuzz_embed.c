@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: embed/check.c embed/dynamic.c embed/elf.c embed/file.c embed/needs.c embed/pad.c embed/report.c */
+/* links: embed/check.c embed/dynamic.c embed/elf_file.c embed/file.c embed/needs.c embed/pad.c embed/report.c */
 /*
  * Any bytes as a kernel: refused, or padded to a file that keeps what embed/pad.h promises.
  *
  *     clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_embed.c embed/check.c \
- *           embed/dynamic.c embed/elf.c embed/file.c embed/needs.c embed/pad.c embed/report.c
+ *           embed/dynamic.c embed/elf_file.c embed/file.c embed/needs.c embed/pad.c embed/report.c
  */
 #define _GNU_SOURCE
 
 #include "embed/check.h"
+#include "embed/dynamic.h"
 #include "embed/needs.h"
 #include "embed/pad.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: embed/check.c embed/dynamic.c embed/elf.c embed/file.c embed/modules.c embed/needs.c embed/pad.c embed/payload.c embed/report.c embed/strip.c embed/sum.c formats/crc32c.c formats/sha256.c */
+/* links: embed/check.c embed/dynamic.c embed/elf_file.c embed/file.c embed/modules.c embed/needs.c embed/pad.c embed/payload.c embed/report.c embed/strip.c embed/sum.c formats/crc32c.c formats/sha256.c */
 /* embed/: every promise of the padded layout, every sentence of refusal, on ELF files made here. */
 #define _GNU_SOURCE
 
@@ -665,6 +665,22 @@ static void the_entry_must_be_code(void **state)
 	segment(kernel, 1)->p_memsz = 0x1000; /* zeros behind the code */
 	header(kernel)->e_entry = 0x201900;
 	refuse(kernel, "entry point 0x201900 outside");
+}
+
+/* gcc -shared -nostdlib with headers in the text segment: the entry is 0. */
+static void the_entry_must_be_no_header(void **state)
+{
+	static const uint64_t headers[] = {0, 63, 64, 64 + 3 * 56 - 1};
+	struct kernel *kernel = good();
+
+	(void)state;
+	segment(kernel, 0)->p_flags |= PF_X;
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		header(kernel)->e_entry = 0x200000 + headers[i];
+		refuse(kernel, "inside its ELF headers, so its linker found no entry symbol");
+	}
+	header(kernel)->e_entry = 0x200000 + 64 + 3 * 56;
+	accept_silently(kernel);
 }
 
 static void impossible_segments_are_refused(void **state)
@@ -1766,6 +1782,7 @@ int main(void)
 		cmocka_unit_test(section_headers_must_be_whole),
 		cmocka_unit_test(code_must_be_there),
 		cmocka_unit_test(the_entry_must_be_code),
+		cmocka_unit_test(the_entry_must_be_no_header),
 		cmocka_unit_test(impossible_segments_are_refused),
 		cmocka_unit_test(addresses_must_be_the_kernels),
 		cmocka_unit_test(padding_has_a_limit),

@@ -4,8 +4,8 @@
  * nothing in it: after elf_open() every offset and size in struct elf stays within the buffer, every
  * address range within 64 bits.
  */
-#ifndef EMBED_ELF_H
-#define EMBED_ELF_H
+#ifndef ELF_FILE_H
+#define ELF_FILE_H
 
 #include "report.h"
 
@@ -41,6 +41,9 @@ bool elf_open(struct elf *elf, const uint8_t *data, size_t size, const struct re
 
 /* `index` is below section_count. */
 struct elf_section elf_section(const struct elf *elf, uint64_t index);
+
+/* Whether the kernel leaves its address to the loader: a static PIE linked at 0. */
+bool elf_is_movable(const struct elf *elf);
 
 /* The PT_LOAD in which all `size` bytes at a virtual address lie, or NULL. */
 const Elf64_Phdr *elf_load_at(const struct elf *elf, uint64_t address, uint64_t size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "elf.h"
+#include "elf_file.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -229,6 +229,11 @@ struct elf_section elf_section(const struct elf *elf, uint64_t index)
 			section.name = name;
 	}
 	return section;
+}
+
+bool elf_is_movable(const struct elf *elf)
+{
+	return elf->header.e_type == ET_DYN && !elf->base;
 }
 
 const Elf64_Phdr *elf_load_at(const struct elf *elf, uint64_t address, uint64_t size)
