@@ -3,6 +3,7 @@
 
 OUT         ?= build
 KERNEL      ?= $(OUT)/kernel.elf
+PROTOCOL    ?= auto
 CMDLINE     ?=
 MODULES     ?=
 LOG         ?= 0
@@ -204,11 +205,13 @@ $(OUT)/adapters/linux.elf: $(LINUX_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(ADAPTER_LINK)
 
+ADAPTERS := $(OUT)/adapters/linux.elf
+
 # ---- The payload: check, strip, pad, wrap, archive -----------------------------------------------------------------
 
 # A kernel or module that is not there is embed's to report: it says what to do. A name that make cannot hold is looked
 # at every time.
-BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf $(NEEDY_KERNELS) $(OUT)/adapters/linux.elf
+BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf $(NEEDY_KERNELS) $(ADAPTERS)
 WATCHED_KERNEL := $(if $(call special_in,$(KERNEL)),EVERY_TIME,$(KERNEL))
 $(filter-out $(BUILT_KERNELS),$(WATCHED_KERNEL)): ;
 
@@ -216,16 +219,21 @@ $(filter-out $(BUILT_KERNELS),$(WATCHED_KERNEL)): ;
 same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
 is_remembered = $(and $(wildcard $(OUT)/$(1).value),$(call same,$($(1)),$(file <$(OUT)/$(1).value)))
 remember = $(if $(is_remembered),,$(shell mkdir -p $(OUT))$(file >$(OUT)/$(1).value,$($(1))))
-$(foreach variable,KERNEL CMDLINE MODULES MAX_IMAGE_MIB LOG LAYOUT,$(call remember,$(variable)))
+$(foreach variable,KERNEL PROTOCOL CMDLINE MODULES MAX_IMAGE_MIB LOG LAYOUT,$(call remember,$(variable)))
 
 MAX_IMAGE := $(if $(MAX_IMAGE_MIB),--max-image '$(call quoted,$(MAX_IMAGE_MIB))')
 # Their text reaches embed as it is, whatever the shell would make of it.
 remembered = "$$(cat $(OUT)/$(1).value)"
 
-$(OUT)/kernel.padded: $(WATCHED_KERNEL) $(OUT)/KERNEL.value $(OUT)/MAX_IMAGE_MIB.value $(OUT)/embed
-	$(call say,CHECK,$(KERNEL))$(OUT)/embed check $(MAX_IMAGE) -- $(call remembered,KERNEL)
-	$(call say,STRIP,$(OUT)/kernel.stripped)$(OUT)/embed strip $(call remembered,KERNEL) $(OUT)/kernel.stripped
-	$(call say,PAD,$@)$(OUT)/embed pad $(MAX_IMAGE) -- $(OUT)/kernel.stripped $@ $(call remembered,KERNEL)
+# What goes into the archive: the kernel, or the adapter that starts it. The file holds its path.
+$(OUT)/kernel.path: $(WATCHED_KERNEL) $(OUT)/KERNEL.value $(OUT)/PROTOCOL.value $(OUT)/embed
+	$(call say,CHOOSE,$(KERNEL))$(OUT)/embed choose --protocol $(call remembered,PROTOCOL) --adapters $(OUT)/adapters -- $(call remembered,KERNEL) $@
+chosen = "$$(cat $(OUT)/kernel.path)"
+
+$(OUT)/kernel.padded: $(OUT)/kernel.path $(ADAPTERS) $(OUT)/MAX_IMAGE_MIB.value
+	$(call say,CHECK,$(KERNEL))$(OUT)/embed check $(MAX_IMAGE) -- $(chosen)
+	$(call say,STRIP,$(OUT)/kernel.stripped)$(OUT)/embed strip $(chosen) $(OUT)/kernel.stripped
+	$(call say,PAD,$@)$(OUT)/embed pad $(MAX_IMAGE) -- $(OUT)/kernel.stripped $@ $(chosen)
 
 # objcopy names its symbols after the input's path as it was given.
 symbol = $(subst -,_,$(subst /,_,$(subst .,_,$(1))))
@@ -249,9 +257,9 @@ $(OUT)/payload.ld: $(OUT)/kernel.padded $(OUT)/embed
 
 # Everything beside the kernel. It is not linked: the UEFI loader's file gets it as sections. (modules.bin, if there are
 # modules, is there before manifest.bin is.)
-$(OUT)/manifest.bin: $(OUT)/kernel.padded $(OUT)/CMDLINE.value $(OUT)/MODULES.value $(OUT)/embed
+$(OUT)/manifest.bin: $(OUT)/kernel.padded $(OUT)/KERNEL.value $(OUT)/PROTOCOL.value $(OUT)/CMDLINE.value $(OUT)/MODULES.value $(OUT)/embed
 	$(call say,PAYLOAD,$@)$(OUT)/embed manifest --kernel $(OUT)/kernel.padded --command-line $(call remembered,CMDLINE) \
-		--modules $(call remembered,MODULES) --out $(OUT) --depfile $(OUT)/manifest.bin.d
+		--foreign $(call remembered,KERNEL) --protocol $(call remembered,PROTOCOL) --modules $(call remembered,MODULES) --out $(OUT) --depfile $(OUT)/manifest.bin.d
 
 PAYLOAD := $(OUT)/libkernel_bin.a
 
@@ -393,6 +401,6 @@ clean: ## remove everything that was built
 	rm -rf $(OUT)
 
 help: ## this list
-	@echo 'make [target] [KERNEL=kernel.elf] [CMDLINE="..."] [MODULES="path[:name[:arguments]] ..."] [OUT=build]'
+	@echo 'make [target] [KERNEL=kernel.elf] [PROTOCOL=auto] [CMDLINE="..."] [MODULES="path[:name[:arguments]] ..."] [OUT=build]'
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 	@echo 'RUN_TIMEOUT=10 seconds, RUN_MEMORY=512M, COLD=1 starts the firmware anew, V=1 shows commands, LOG=1 prints the loader log; MAX_IMAGE_MIB=1024 limits the kernel in memory'

@@ -4,18 +4,21 @@
  * that the build shows them.
  */
 #include "check.h"
+#include "foreign.h"
 #include "file.h"
 #include "pad.h"
 #include "payload.h"
 #include "strip.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 static int usage(void)
 {
-	fputs("usage: embed check [--max-image MIB] KERNEL\n"
+	fputs("usage: embed choose [--protocol NAME] [--adapters DIRECTORY] KERNEL OUT\n"
+	      "       embed check [--max-image MIB] KERNEL\n"
 	      "       embed strip KERNEL OUT\n"
 	      "       embed pad [--max-image MIB] STRIPPED OUT [ORIGINAL]\n"
 	      "       embed place PADDED OUT.LD\n"
@@ -151,52 +154,122 @@ static int run_place(int count, char **arguments)
 	return !payload_write_place(arguments[1], arguments[2], stderr);
 }
 
-static bool write_payload(struct payload_options *options, const char *list)
+static bool write_text(const char *path, const char *text)
+{
+	struct output output;
+	bool done = output_open(&output, path, stderr) && output_write(&output, text, strlen(text), 0) &&
+		    output_commit(&output);
+
+	output_discard(&output);
+	return done;
+}
+
+/* choose --protocol NAME --adapters DIRECTORY KERNEL OUT: writes the path of what goes into the archive. */
+static int run_choose(int count, char **arguments)
+{
+	static const struct option options[] = {
+		{"protocol", required_argument, NULL, 'p'}, {"adapters", required_argument, NULL, 'a'}, {0}};
+	const char *adapters = ".", *adapter;
+	enum protocol protocol = PROTOCOL_AUTO;
+	char path[PATH_MAX];
+	int option;
+
+	while ((option = getopt_long(count, arguments, "", options, NULL)) != -1)
+		if (option == 'a')
+			adapters = optarg;
+		else if (option != 'p')
+			return usage();
+		else if (!protocol_by_name(optarg, &protocol, stderr))
+			return 1;
+	if (count - optind != 2)
+		return usage();
+	if (!foreign_choose(arguments[optind], protocol, &adapter, stderr))
+		return 1;
+	snprintf(path, sizeof(path), "%s/%s.elf", adapters, adapter ? adapter : "");
+	return !write_text(arguments[optind + 1], adapter ? path : arguments[optind]);
+}
+
+/* What the payload is made of, as the command line says it. */
+struct manifest_arguments {
+	struct payload_options payload;
+	const char *modules, *foreign;
+	enum protocol protocol;
+};
+
+static bool add_foreign(struct manifest_arguments *given, const struct foreign *foreign,
+			struct modules *modules)
+{
+	for (uint32_t i = 0; i < foreign->module_count; i++)
+		if (!modules_add(modules, foreign->modules[i], stderr))
+			return false;
+	given->payload.wishes = foreign->needs;
+	given->payload.places = foreign->places;
+	given->payload.place_count = foreign->place_count;
+	given->payload.adapter_data = foreign->adapter_data;
+	given->payload.adapter_data_size = foreign->adapter_data_size;
+	return true;
+}
+
+/* The foreign kernel's modules come first, so that places can count them. */
+static bool write_payload(struct manifest_arguments *given)
 {
 	static struct modules modules;
-	bool done = modules_parse(&modules, list, stderr) && modules_open(&modules, stderr);
+	static struct foreign foreign;
+	bool done = (!given->foreign || foreign_read(&foreign, given->foreign, given->protocol,
+						     given->payload.command_line, stderr)) &&
+		    add_foreign(given, &foreign, &modules) &&
+		    modules_parse(&modules, given->modules, stderr) && modules_open(&modules, stderr);
 
-	options->modules = &modules;
-	done = done && payload_write(options, stderr);
+	given->payload.modules = &modules;
+	done = done && payload_write(&given->payload, stderr);
 	modules_close(&modules);
+	foreign_free(&foreign);
 	return done;
 }
 
 static int run_manifest(int count, char **arguments)
 {
 	static const struct option options[] = {
-		{"kernel", required_argument, NULL, 'k'},  {"command-line", required_argument, NULL, 'c'},
-		{"modules", required_argument, NULL, 'm'}, {"out", required_argument, NULL, 'o'},
-		{"depfile", required_argument, NULL, 'd'}, {0},
+		{"kernel", required_argument, NULL, 'k'},   {"command-line", required_argument, NULL, 'c'},
+		{"modules", required_argument, NULL, 'm'},  {"out", required_argument, NULL, 'o'},
+		{"depfile", required_argument, NULL, 'd'},  {"foreign", required_argument, NULL, 'f'},
+		{"protocol", required_argument, NULL, 'p'}, {0},
 	};
-	struct payload_options payload = {0};
-	const char *modules = NULL;
+	struct manifest_arguments given = {0};
 	int option;
 
 	while ((option = getopt_long(count, arguments, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'k':
-			payload.kernel = optarg;
+			given.payload.kernel = optarg;
 			break;
 		case 'c':
-			payload.command_line = optarg;
+			given.payload.command_line = optarg;
 			break;
 		case 'm':
-			modules = optarg;
+			given.modules = optarg;
 			break;
 		case 'o':
-			payload.directory = optarg;
+			given.payload.directory = optarg;
 			break;
 		case 'd':
-			payload.depfile = optarg;
+			given.payload.depfile = optarg;
+			break;
+		case 'f':
+			given.foreign = optarg;
+			break;
+		case 'p':
+			if (!protocol_by_name(optarg, &given.protocol, stderr))
+				return 1;
 			break;
 		default:
 			return usage();
 		}
 	}
-	if (optind != count || !payload.kernel || !payload.command_line || !modules || !payload.directory)
+	if (optind != count || !given.payload.kernel || !given.payload.command_line || !given.modules ||
+	    !given.payload.directory)
 		return usage();
-	return !write_payload(&payload, modules);
+	return !write_payload(&given);
 }
 
 int main(int count, char **arguments)
@@ -204,11 +277,8 @@ int main(int count, char **arguments)
 	static const struct {
 		const char *name;
 		int (*run)(int count, char **arguments);
-	} commands[] = {{"check", run_check},
-			{"strip", run_strip},
-			{"pad", run_pad},
-			{"place", run_place},
-			{"manifest", run_manifest}};
+	} commands[] = {{"choose", run_choose}, {"check", run_check}, {"strip", run_strip},
+			{"pad", run_pad},       {"place", run_place}, {"manifest", run_manifest}};
 
 	for (size_t i = 0; count > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(arguments[1], commands[i].name) == 0)

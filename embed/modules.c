@@ -29,7 +29,7 @@ bool modules_add(struct modules *modules, struct module module, FILE *messages)
 	if (modules->count == MANIFEST_MODULES_MAX)
 		return report_error(&report, "has more than %u modules; pack some of them into one archive",
 				    MANIFEST_MODULES_MAX);
-	if (!*module.path || !*module.name)
+	if ((module.path && !*module.path) || !*module.name)
 		return report_error(&report, "has a module without a path or name; write "
 					     "path[:name[:arguments]], separated by blanks");
 	if (!check_string("module name", module.name, &report) ||
@@ -105,7 +105,9 @@ bool modules_open(struct modules *modules, FILE *messages)
 	for (uint32_t i = 0; i < modules->count; i++) {
 		struct module *module = &modules->list[i];
 
-		if (!input_open(&module->input, &(struct report){module->path, messages}))
+		/* A foreign kernel's bytes are in memory already. */
+		if (!module->input.data &&
+		    !input_open(&module->input, &(struct report){module->path, messages}))
 			return false;
 	}
 	return true;
@@ -114,7 +116,8 @@ bool modules_open(struct modules *modules, FILE *messages)
 void modules_close(struct modules *modules)
 {
 	for (uint32_t i = 0; i < modules->count; i++)
-		input_close(&modules->list[i].input);
+		if (modules->list[i].path)
+			input_close(&modules->list[i].input);
 	free(modules->text);
 	*modules = (struct modules){0};
 }

@@ -10,7 +10,7 @@
 #define FOREIGN_SECTION ".foreign" /* the kernel that an adapter starts */
 
 struct module {
-	const char *path;
+	const char *path; /* NULL: its bytes are no file's, and were there before */
 	const char *name;
 	const char *arguments;
 	const char *section; /* of the UEFI loader's file; modules of one section follow one another */

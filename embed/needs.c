@@ -169,6 +169,14 @@ static bool check_needs(const struct elf *elf, const struct twinboot_needs *need
 	return true;
 }
 
+bool needs_has_note(const struct elf *elf)
+{
+	const struct report quiet = {"", NULL};
+	const uint8_t *note;
+
+	return find_note(elf, &note, &quiet) && note;
+}
+
 bool needs_read(const struct elf *elf, struct twinboot_needs *needs, const struct report *report)
 {
 	const uint8_t *note;

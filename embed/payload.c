@@ -102,13 +102,28 @@ static bool open_padded(struct input *input, uint64_t *header_size, struct elf *
 	       report_error(report, "is not a padded kernel; run embed pad on the kernel first");
 }
 
+static void add_wishes(struct twinboot_needs *needs, const struct twinboot_needs *wishes)
+{
+	needs->flags |= wishes->flags;
+	if (wishes->framebuffer_width) {
+		needs->framebuffer_width = wishes->framebuffer_width;
+		needs->framebuffer_height = wishes->framebuffer_height;
+		needs->framebuffer_bits_per_pixel = wishes->framebuffer_bits_per_pixel;
+	}
+	if (wishes->stack_size)
+		needs->stack_size = wishes->stack_size;
+}
+
 static bool open_kernel(struct payload *payload)
 {
 	static struct elf elf;
 	const struct report report = {payload->options->kernel, payload->messages};
 
-	return open_padded(&payload->kernel, &payload->kernel_header_size, &elf, &report) &&
-	       needs_read(&elf, &payload->manifest->needs, &report);
+	if (!open_padded(&payload->kernel, &payload->kernel_header_size, &elf, &report) ||
+	    !needs_read(&elf, &payload->manifest->needs, &report))
+		return false;
+	add_wishes(&payload->manifest->needs, &payload->options->wishes);
+	return true;
 }
 
 static void describe_kernel(struct payload *payload)
@@ -326,11 +341,13 @@ static void print_rules(const struct payload *payload, FILE *stream)
 
 	fprintf(stream, "%s/manifest.bin:", payload->options->directory);
 	for (uint32_t i = 0; i < modules->count; i++)
-		fprintf(stream, " %s", name_for_make(modules->list[i].path));
+		if (modules->list[i].path)
+			fprintf(stream, " %s", name_for_make(modules->list[i].path));
 	fputc('\n', stream);
 	/* A rule without a recipe: a module that is gone is embed's to report, not make's. */
 	for (uint32_t i = 0; i < modules->count; i++)
-		fprintf(stream, "%s:\n", name_for_make(modules->list[i].path));
+		if (modules->list[i].path)
+			fprintf(stream, "%s:\n", name_for_make(modules->list[i].path));
 }
 
 static bool write_depfile(struct payload *payload)

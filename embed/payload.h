@@ -10,7 +10,10 @@ struct payload_options {
 	const char *command_line; /* the kernel's */
 	struct modules *modules;  /* opened */
 	uint32_t flags;           /* enum manifest_flags */
-	/* What an adapter wants besides: memory, and bytes that only it understands. */
+	/* What an adapter wants besides: needs on behalf of its kernel, memory, and bytes that only it
+	   understands. */
+	struct twinboot_needs
+		wishes; /* flags are added to the kernel's own, other fields replace them unless 0 */
 	const struct manifest_place *places;
 	uint32_t place_count;
 	uint32_t adapter_data_size; /* bytes */

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "foreign.h"
+
+#include "elf.h"
+#include "linux.h"
+#include "needs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Which protocol ---- */
+
+/* A note says that the kernel was written for twinboot. */
+static bool speaks_native(const uint8_t *data, size_t size)
+{
+	static struct elf elf;
+	const struct report quiet = {"", NULL};
+
+	return elf_open(&elf, data, size, &quiet) && needs_has_note(&elf);
+}
+
+static bool read_linux(struct foreign *foreign, const struct input *file, const char *command_line,
+		       const struct report *report);
+
+/* In the order in which they are believed. Any other ELF file is taken for a native kernel. */
+static const struct speaker {
+	enum protocol protocol;
+	const char *name, *title, *adapter;
+	bool (*speaks)(const uint8_t *data, size_t size);
+	bool (*read)(struct foreign *foreign, const struct input *file, const char *command_line,
+		     const struct report *report);
+} speakers[] = {
+	{PROTOCOL_NATIVE, "native", "twinboot's own contract", NULL, speaks_native, NULL},
+	{PROTOCOL_LINUX, "linux", "Linux' boot protocol", "linux", linux_is, read_linux},
+};
+#define SPEAKER_COUNT (sizeof(speakers) / sizeof(speakers[0]))
+
+bool protocol_by_name(const char *name, enum protocol *protocol, FILE *messages)
+{
+	const struct report report = {name, messages};
+
+	*protocol = PROTOCOL_AUTO;
+	if (strcmp(name, "auto") == 0)
+		return true;
+	for (size_t i = 0; i < SPEAKER_COUNT; i++)
+		if (strcmp(name, speakers[i].name) == 0) {
+			*protocol = speakers[i].protocol;
+			return true;
+		}
+	return report_error(&report, "is no protocol; there are auto, native and linux");
+}
+
+/* A kernel that speaks nothing known is a bare ELF file, which is entered by twinboot's contract. */
+static const struct speaker *speaker_of(const struct input *file, enum protocol wanted)
+{
+	for (size_t i = 0; i < SPEAKER_COUNT; i++)
+		if (wanted == PROTOCOL_AUTO ? speakers[i].speaks(file->data, file->size)
+					    : wanted == speakers[i].protocol)
+			return &speakers[i];
+	return &speakers[0];
+}
+
+static void tell(const struct speaker *chosen, const struct input *file, const char *path, FILE *messages)
+{
+	fprintf(messages, "embed: %s: boots by %s", path, chosen->title);
+	for (size_t i = 0; i < SPEAKER_COUNT; i++)
+		if (&speakers[i] != chosen && speakers[i].speaks(file->data, file->size))
+			fprintf(messages, "; also speaks %s (--protocol %s)", speakers[i].title,
+				speakers[i].name);
+	fputc('\n', messages);
+}
+
+bool foreign_choose(const char *path, enum protocol wanted, const char **adapter, FILE *messages)
+{
+	const struct report report = {path, messages};
+	const struct speaker *speaker;
+	struct input file;
+
+	if (!input_open(&file, &report))
+		return false;
+	speaker = speaker_of(&file, wanted);
+	*adapter = speaker->adapter;
+	if (speaker->adapter)
+		tell(speaker, &file, path, messages);
+	input_close(&file);
+	return true;
+}
+
+/* ---- What its adapter takes along ---- */
+
+static void *owned(struct foreign *foreign, void *memory)
+{
+	uint32_t i = 0;
+
+	while (foreign->owned[i])
+		i++;
+	foreign->owned[i] = memory;
+	return memory;
+}
+
+static void add_module(struct foreign *foreign, uint32_t role, const char *section, const char *name,
+		       const void *bytes, size_t size)
+{
+	foreign->modules[foreign->module_count++] = (struct module){
+		.name = name, .arguments = "", .section = section, .role = role, .input = {bytes, size}};
+}
+
+static bool read_linux(struct foreign *foreign, const struct input *file, const char *command_line,
+		       const struct report *report)
+{
+	uint8_t *copy;
+
+	if (!linux_check(file->data, file->size, command_line, report))
+		return false;
+	copy = owned(foreign, malloc(file->size));
+	if (!copy)
+		return report_error(report, "does not fit the memory: %s; free some", strerror(errno));
+	memcpy(copy, file->data, file->size);
+	add_module(foreign, TWINBOOT_ROLE_FOREIGN_KERNEL, FOREIGN_SECTION, "kernel", copy, file->size);
+	foreign->places[foreign->place_count++] = linux_place(file->data, file->size);
+	return true;
+}
+
+bool foreign_read(struct foreign *foreign, const char *path, enum protocol wanted, const char *command_line,
+		  FILE *messages)
+{
+	const struct report report = {path, messages};
+	const struct speaker *speaker;
+	struct input file;
+	bool done = true;
+
+	*foreign = (struct foreign){0};
+	if (!input_open(&file, &report))
+		return false;
+	speaker = speaker_of(&file, wanted);
+	foreign->protocol = speaker->protocol;
+	if (speaker->read)
+		done = speaker->read(foreign, &file, command_line, &report);
+	input_close(&file);
+	return done;
+}
+
+void foreign_free(struct foreign *foreign)
+{
+	for (uint32_t i = 0; i <= FOREIGN_MODULES_MAX; i++)
+		free(foreign->owned[i]);
+	*foreign = (struct foreign){0};
+}
