@@ -11,6 +11,8 @@
 #define TRIES           3
 #define FIRST_HARD_DISK 0x80
 
+#define BIOS_BOOT_RECOVERY 0x18 /* Plug and Play BIOS Specification 1.0A, 3.6 */
+
 #define BIOS_DISK        0x13
 #define DISK_RESET       0x00
 #define DISK_READ_PACKET 0x42
@@ -48,14 +50,25 @@ flat:
 	cmpb	$FIRST_HARD_DISK, drive
 	je	stop
 	movb	$FIRST_HARD_DISK, drive
-	push	%si
 	call	load
-	pop	%si /* the sentence is about the drive that was named */
-stop:	SAY
-8:	hlt
-	jmp	8b
+stop:	mov	$sentence, %si
+	SAY
+	int	$BIOS_BOOT_RECOVERY /* the next boot device gets its turn */
+	jmp	stop
 
-	/* Enters the loader if it is on the drive; else comes back with SI at a sentence. */
+	/* Services destroy what they do not return. */
+disk:	push	%ds
+	pusha
+	mov	drive, %dl
+	int	$BIOS_DISK
+	popa
+	pop	%ds
+	ret
+drive:	.byte	0
+
+	/* Windows 9x stamps bytes DAh to DFh. */
+	.org boot_sector + 0xe0
+	/* Enters the loader if it is on the drive, and returns if not. */
 load:	pushl	packet + BOOT_PACKET_LBA
 	movw	$LOADER_ADDRESS / 16, packet + BOOT_PACKET_SEGMENT
 	movzbw	pieces, %bp
@@ -70,11 +83,7 @@ load:	pushl	packet + BOOT_PACKET_LBA
 	call	disk
 	dec	%di
 	jnz	2b /* a read that fails once can succeed */
-	mov	$cannot_read, %si
 	jmp	5f
-
-	/* Windows 9x stamps bytes DAh to DFh. */
-	.org boot_sector + 0xe0
 3:	addw	$LOADER_PIECE / 16, packet + BOOT_PACKET_SEGMENT
 	movzbl	count, %eax
 	add	%eax, packet + BOOT_PACKET_LBA
@@ -91,7 +100,6 @@ load:	pushl	packet + BOOT_PACKET_LBA
 	add	%eax, %edx
 	loop	4b
 	mov	%cx, %ds
-	mov	$damaged, %si
 	cmp	%edx, sum
 	jne	5f
 	mov	drive, %dl
@@ -99,20 +107,8 @@ load:	pushl	packet + BOOT_PACKET_LBA
 5:	popl	packet + BOOT_PACKET_LBA
 	ret
 
-	/* Services destroy what they do not return. */
-disk:	push	%ds
-	pusha
-	mov	drive, %dl
-	int	$BIOS_DISK
-	popa
-	pop	%ds
-	ret
-
-cannot_read:
-	.asciz	"twinboot: TB00: cannot read; attach as hard disk\r\n"
-damaged:
-	.asciz	"twinboot: TB00: loader damaged; write the image again\r\n"
-drive:	.byte	0
+sentence:
+	.asciz	"twinboot: TB00: cannot read loader; attach as hard disk or write image again\r\n"
 
 	/* What follows is compose's. */
 	.org boot_sector + BOOT_PACKET_OFFSET

@@ -88,7 +88,7 @@ def efi_text(image: Image) -> None:
 
 
 OUTSIDE = {
-    "loader-damaged": Outside("TB00: loader damaged", loader),
+    "loader-damaged": Outside("TB00: cannot read loader", loader),
     "32-bit-processor": Outside("TB01: .*64-bit", nothing, Machine(cpu="qemu32")),
     "load-table": Outside("TB04: the load table, ", load_table),
     "cut-off": Outside("TB05: .*drive 0x80, sector [0-9]+, status 0x", cut_off_in_the_payload),
