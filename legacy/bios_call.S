@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The three ways between the worlds: from the boot sector's real mode to C in protected mode, from there to a BIOS
- * service in real mode and back, and in the end to long mode.
+ * service in real mode and back, and from there to a function of core in long mode and back.
  */
 #include "common/registers.h"
-
-/* offsetof(struct machine, error); legacy/main.c asserts it */
-#define MACHINE_ERROR 1288
 
 #define CODE32 0x08
 #define DATA32 0x10
@@ -34,6 +31,7 @@ loader_entry:
 	mov	%eax, %gs
 	mov	$legacy_stack_top, %esp /* ESP, not SP: BIOSes leave rubbish in the upper half */
 	cld
+	call	base_memory_check /* before .bss is written to: the BIOS' own data may lie there */
 	mov	$legacy_bss_start, %edi
 	mov	$legacy_bss_dwords, %ecx
 	xor	%eax, %eax
@@ -137,18 +135,31 @@ returned:
 	ret
 
 /*
- * void long_mode_enter(uint32_t page_tables, struct machine *machine)
+ * uint32_t long_mode_call(uint32_t page_tables, const void *function, struct machine *machine)
  *
- * Long mode with the loader's own tables (Intel SDM 3A 10.8.5), then core.
+ * Calls a function of core in long mode (Intel SDM 3A 10.8.5), and comes back with its result. An exception on the way
+ * ends in core's sentence. CR0, CR4 and EFER are afterwards what they were: the BIOS may have its own bits in them.
+ * The interrupt descriptor table that core has put up stays until bios_call takes the real-mode one back.
  */
-	.globl long_mode_enter
-long_mode_enter:
-	mov	4(%esp), %eax
-	mov	8(%esp), %ebx
+	.globl long_mode_call
+long_mode_call:
+	push	%ebx
+	push	%esi
+	push	%edi
+	mov	16(%esp), %eax
 	mov	%eax, %cr3
+	mov	20(%esp), %esi /* function */
+	mov	24(%esp), %edi /* machine */
+	mov	%cr0, %eax
+	push	%eax
+	mov	%cr4, %eax
+	push	%eax
+	mov	$MSR_EFER, %ecx
+	rdmsr
+	push	%edx
+	push	%eax
 	mov	$KERNEL_CR4, %eax
 	mov	%eax, %cr4
-	mov	$MSR_EFER, %ecx
 	xor	%edx, %edx
 	mov	$EFER_LME, %eax
 	wrmsr
@@ -156,18 +167,34 @@ long_mode_enter:
 	mov	%eax, %cr0
 	ljmp	$CODE64, $1f
 	.code64
-1:	mov	%ebx, %ebx /* the upper halves are undefined so far */
+1:	mov	%esp, %ebx /* the upper halves are undefined so far; writing the lower ones clears them */
 	and	$-16, %esp
-	mov	%ebx, %edi
+	mov	%esi, %r12d
+	mov	%edi, %r13d
+	mov	%r13, %rdi
 	call	core_catch_exceptions
-	mov	%ebx, %edi
-	call	core_prepare
-	mov	%ebx, %edi
-	test	%eax, %eax
-	jz	2f
-	call	core_boot
-2:	lea	MACHINE_ERROR(%rbx), %rsi
-	call	core_halt
+	mov	%r13, %rdi
+	call	*%r12
+	mov	%ebx, %esp
+	push	$CODE32
+	push	$2f
+	lretq
+	.code32
+2:	mov	%eax, %esi
+	mov	12(%esp), %eax
+	mov	%eax, %cr0 /* without paging, and so without long mode */
+	pop	%eax
+	pop	%edx
+	mov	$MSR_EFER, %ecx
+	wrmsr
+	pop	%eax
+	mov	%eax, %cr4
+	pop	%eax /* CR0 */
+	mov	%esi, %eax
+	pop	%edi
+	pop	%esi
+	pop	%ebx
+	ret
 
 	.balign 8
 gdt:	.quad	0

@@ -4,9 +4,10 @@
 
 #include "formats/load_table.h"
 
-#define BIOS_DISK        0x13
-#define DISK_RESET       0x00
-#define DISK_READ_PACKET 0x42
+#define BIOS_DISK          0x13
+#define BIOS_BOOT_RECOVERY 0x18
+#define DISK_RESET         0x00
+#define DISK_READ_PACKET   0x42
 
 #define TRIES 3
 
@@ -167,9 +168,16 @@ void payload_load(struct machine *machine)
 		load_part(&table->parts[i], drive, sector_shift, payload_range(machine, table, i));
 }
 
-/* A disk has no way back: the BIOS' own (INT 18h) may start the same disk again. */
+void network_stop(void)
+{
+	/* A disk needs no goodbye: it writes nothing that was not asked for. */
+}
+
+/* The BIOS tries its next boot device (Plug and Play BIOS Specification 1.0A, 3.6). */
 void door_leave(void)
 {
+	struct bios_registers none = {0};
+	bios_call(BIOS_BOOT_RECOVERY, &none);
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }

@@ -19,7 +19,8 @@ struct bios_registers {
 };
 _Static_assert(sizeof(struct bios_registers) == 36, "bios_call.S copies 36 bytes");
 
-#define FLAG_CARRY 1u
+#define FLAG_CARRY (1u << 0)
+#define FLAG_ZERO  (1u << 6)
 
 /* bios_call.S: calls a real-mode interrupt; everything in `registers` goes in and comes out. */
 void bios_call(uint32_t vector, struct bios_registers *registers);
@@ -27,8 +28,9 @@ void bios_call(uint32_t vector, struct bios_registers *registers);
 /* The same, for a handler that stands in no vector: its segment above its offset. */
 void handler_call(uint32_t handler, struct bios_registers *registers);
 
-/* bios_call.S: enters long mode on `page_tables` and hands the machine to core. */
-_Noreturn void long_mode_enter(uint32_t page_tables, struct machine *machine);
+/* The same for core: calls `function` in long mode on `page_tables` (the physical address of a page map level 4) and
+   returns its result. core_call() is how. */
+uint32_t long_mode_call(uint32_t page_tables, const void *function, struct machine *machine);
 
 static inline int carry(const struct bios_registers *registers)
 {
@@ -58,12 +60,24 @@ static inline void *far_pointer(uint16_t segment, uint16_t offset)
 	return fixed(((uint32_t)segment << 4) + offset);
 }
 
-/* Shows code and sentence on COM1 and on the text screen, and leaves by the door that we came in by. */
-_Noreturn void die(const char *format, ...);
+/* console.c: shows an error, one of errors.h, on COM1 and on the screen, gives a person ten seconds to read it, and
+   hands the machine back. (A required digest or signature that is wrong must not end here: whoever boots something
+   else next would have got around the check.) */
+_Noreturn void give_up(const char *error);
+_Noreturn void die(const char *format, ...); /* the same, with `format` as text_format() takes it */
 
-int a20_enable(void);                          /* a20.c: 0 if it stays off */
-void memory_map_read(struct machine *machine); /* memory.c */
-uint32_t base_memory_kib(void);
+int a20_enable(void); /* a20.c: 0 if it stays off */
+
+/* long_mode.c */
+int long_mode_exists(void);
+void long_mode_start(void); /* once, before the first core_call() */
+/* Calls core_prepare() or core_boot() and returns the result. Ends in die() if A20 stays off. */
+uint32_t core_call(const void *function, struct machine *machine);
+
+/* memory.c */
+void base_memory_check(void); /* ends in die() if the loader does not fit */
+uint32_t ebda_address(void);  /* the extended BIOS data area's, or 0 */
+void memory_map_read(struct machine *machine);
 /* Bytes from `base` on that are usable, in one piece, below 4 GiB, and not yet a part's. */
 uint64_t memory_free_from(const struct machine *machine, uint64_t base);
 /* The lowest place from 2 MiB on with `size` free bytes that is `offset` modulo `step`, a power of two. 0 if
@@ -80,13 +94,20 @@ void payload_place(struct machine *machine, const struct load_table *table);
 /* The memory of the table's part `index`, the manifest's included. */
 struct machine_range *payload_range(struct machine *machine, const struct load_table *table, uint32_t index);
 
-void payload_load(struct machine *machine); /* disk.c or, in twinboot.0, pxe.c */
-_Noreturn void door_leave(void);            /* the same: halts, or gives the machine back */
-void tables_find(struct machine *machine);  /* tables.c */
+/* disk.c or, in twinboot.0, pxe.c */
+void payload_load(struct machine *machine);
+void network_stop(void);         /* from here on no network card writes to memory */
+_Noreturn void door_leave(void); /* gives the machine back to BIOS or ROM, for the next boot device */
+
+void tables_find(struct machine *machine); /* tables.c */
+int64_t clock_read(void);                  /* clock.c: as twinboot_handoff.wall_clock */
+
+/* video.c */
+void video_set(struct machine *machine, const struct twinboot_needs *needs);
+void video_text(void); /* undoes video_set(): BIOS services write text again */
+
 /* checksum.c: as core's crc32c(), bit by bit: a load table does not deserve a table. */
 uint32_t crc32c_small(const uint8_t *data, uint32_t size);
-int64_t clock_read(void); /* clock.c: as twinboot_handoff.wall_clock */
-void video_set(struct machine *machine, const struct twinboot_needs *needs); /* video.c */
 
 /* linker/legacy.ld */
 extern uint8_t boot_sector[], load_table[], loader_end[], legacy_end[], bounce_buffer[], bounce_buffer_end[];

@@ -17,11 +17,10 @@ struct address_range {
 };
 _Static_assert(sizeof(struct address_range) == 24, "ACPI 6.5, table 15.6");
 
-/* The extended BIOS data area lies at the top of base memory: its segment stands at 40Eh, the size of what is
-   below it at 413h. Either can be nonsense, and some BIOSes call it usable: from the lower sane value on, all
-   is reserved up to 1 MiB. */
+/* The extended BIOS data area (EBDA) lies at the top of base memory: its segment stands at 40Eh, and INT 12h says how
+   much memory is below it. Either can be nonsense (Linux, arch/x86/kernel/ebda.c), and is believed only within these
+   bounds. */
 #define EBDA_SEGMENT   0x40e
-#define BASE_SIZE_KIB  0x413
 #define BASE_SANE_LOW  (128u << 10)
 #define BASE_SANE_HIGH (640u << 10)
 #define ONE_MIB        (1u << 20)
@@ -46,11 +45,33 @@ static uint32_t contract_type(uint32_t type)
 	}
 }
 
-uint32_t base_memory_kib(void)
+static int is_sane(uint32_t base_end)
+{
+	return base_end >= BASE_SANE_LOW && base_end < BASE_SANE_HIGH;
+}
+
+uint32_t ebda_address(void)
+{
+	uint32_t address = *(uint16_t *)fixed(EBDA_SEGMENT) * 16u;
+	return is_sane(address) ? address : 0;
+}
+
+/* Some BIOSes' INT 12h leaves the EBDA out (Dell): the lower of both counts. */
+static uint32_t base_memory_end(void)
 {
 	struct bios_registers r = {0};
 	bios_call(BIOS_MEMORY_SIZE, &r);
-	return r.eax & 0xffff;
+	uint32_t end = (r.eax & 0xffff) * 1024u, ebda = ebda_address();
+	if (!is_sane(end))
+		end = BASE_SANE_HIGH;
+	return ebda != 0 && ebda < end ? ebda : end;
+}
+
+void base_memory_check(void)
+{
+	uint32_t end = base_memory_end(), needed = (uintptr_t)legacy_end;
+	if (end < needed)
+		die(ERROR_LOW_MEMORY, (uint64_t)(end / 1024), (uint64_t)((needed + 1023) / 1024));
 }
 
 static void add(struct machine *machine, uint64_t base, uint64_t length, uint32_t type)
@@ -61,14 +82,10 @@ static void add(struct machine *machine, uint64_t base, uint64_t length, uint32_
 	rows[machine->region_count++] = (struct twinboot_region){base, length, type, 0};
 }
 
+/* Some BIOSes call the EBDA usable. */
 static void reserve_ebda(struct machine *machine)
 {
-	uint32_t from = BASE_SANE_HIGH;
-	uint32_t candidates[] = {*(uint16_t *)fixed(EBDA_SEGMENT) * 16u,
-				 *(uint16_t *)fixed(BASE_SIZE_KIB) * 1024u};
-	for (int i = 0; i < 2; i++)
-		if (candidates[i] >= BASE_SANE_LOW && candidates[i] < from)
-			from = candidates[i];
+	uint32_t from = base_memory_end();
 	add(machine, from, ONE_MIB - from, TWINBOOT_MEMORY_RESERVED);
 }
 

@@ -22,10 +22,8 @@ enum pxe_service {
 #define CACHED_DHCP_ACK 2
 #define CACHED_REPLY    3
 
-#define BIOS_WAIT         0x15
-#define WAIT_MICROSECONDS 0x8600
-#define BIOS_NETWORK      0x1a
-#define NETWORK_FIND_PXE  0x5650
+#define BIOS_NETWORK     0x1a
+#define NETWORK_FIND_PXE 0x5650
 
 /* The ROM sends each lost packet again by itself; this is for what it gives up: a server that is silent. But
    iPXE gives up at once, with this status, at a block that comes twice, as it does when an acknowledgement
@@ -360,18 +358,6 @@ static int fetch(struct machine *machine)
 	return 1;
 }
 
-/* The card must not go on writing to memory when the kernel runs. In pxelinux's order; what a ROM answers
-   does not matter. */
-static void shut_down(void)
-{
-	static const uint8_t services[] = {PXE_UNDI_SHUTDOWN, PXE_UNLOAD_STACK, PXE_STOP_UNDI};
-	static uint16_t parameters[8];
-	for (uint32_t i = 0; i < sizeof(services); i++) {
-		clear(parameters, sizeof(parameters));
-		pxe_call(services[i], parameters);
-	}
-}
-
 void payload_load(struct machine *machine)
 {
 	machine->boot_device_type = TWINBOOT_BOOT_DEVICE_UNKNOWN;
@@ -387,18 +373,22 @@ void payload_load(struct machine *machine)
 			    (uint64_t)stream.status, (uint64_t)tries);
 	}
 	stream_close();
-	shut_down();
 }
 
-/* Back to the ROM, once the sentence had its time on the screen. */
+/* pxelinux's order; what a ROM answers does not matter. */
+void network_stop(void)
+{
+	static const uint8_t services[] = {PXE_UNDI_SHUTDOWN, PXE_UNLOAD_STACK, PXE_STOP_UNDI};
+	static uint16_t parameters[8];
+	for (uint32_t i = 0; i < sizeof(services); i++) {
+		clear(parameters, sizeof(parameters));
+		pxe_call(services[i], parameters);
+	}
+}
+
+/* The ROM tries its next boot device. */
 void door_leave(void)
 {
-	const uint32_t seconds = 10;
-	for (uint32_t i = 0; i < seconds; i++) {
-		struct bios_registers r = {
-			.eax = WAIT_MICROSECONDS, .ecx = 1000000 >> 16, .edx = 1000000 & 0xffff};
-		bios_call(BIOS_WAIT, &r);
-	}
 	struct bios_registers none = {0};
 	handler_call((uint32_t)(uintptr_t)pxe_leave, &none);
 	for (;;)

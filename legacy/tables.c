@@ -4,7 +4,6 @@
 
 #include "common/entry_points.h"
 
-#define EBDA_SEGMENT  0x40e
 #define EBDA_SEARCHED 1024u
 #define BIOS_AREA     0xe0000u
 #define SMBIOS_AREA   0xf0000u
@@ -40,8 +39,8 @@ static void vendor_read(const uint8_t *entry_point, char *name)
 
 void tables_find(struct machine *machine)
 {
-	uint32_t ebda = *(uint16_t *)fixed(EBDA_SEGMENT) * 16u;
-	if (ebda >= 0x80000 && ebda < 0xa0000)
+	uint32_t ebda = ebda_address();
+	if (ebda != 0)
 		machine->rsdp = search(ebda, ebda + EBDA_SEARCHED, is_rsdp);
 	if (machine->rsdp == 0)
 		machine->rsdp = search(BIOS_AREA, AREA_END, is_rsdp);

@@ -5,6 +5,8 @@
 #include "common/mode.h"
 
 #define BIOS_VIDEO      0x10
+#define VIDEO_SET_MODE  0x0000
+#define VIDEO_TEXT      0x0003 /* 80 x 25, 16 colours */
 #define VBE_CONTROLLER  0x4f00
 #define VBE_MODE_INFO   0x4f01
 #define VBE_SET_MODE    0x4f02
@@ -62,6 +64,9 @@ _Static_assert(sizeof(struct mode_info) == 256, "VBE 3.0, 4.4");
 static struct controller_info controller;
 static struct mode_info info;
 static uint8_t edid[EDID_SIZE];
+
+/* Not in .bss, which is not clear yet when TB03 is said. */
+static int in_text_mode = 1;
 
 /* The status stands in AX; the upper half of EAX is rubbish on some PCs. */
 static int vbe(uint32_t function, uint32_t ebx, uint32_t ecx, void *buffer)
@@ -146,6 +151,7 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs)
 	while ((choice = mode_choose(modes, count, needs, has_edid ? edid : 0, &text)) >= 0) {
 		uint32_t number = modes[choice].id;
 		if (read_mode(number, &candidate) && vbe(VBE_SET_MODE, number | SET_MODE_LINEAR, 0, &info)) {
+			in_text_mode = 0;
 			machine->framebuffer = candidate;
 			if (has_edid) {
 				machine->framebuffer.edid_size = EDID_SIZE;
@@ -156,4 +162,11 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs)
 		}
 		modes[choice] = modes[--count];
 	}
+}
+
+void video_text(void)
+{
+	struct bios_registers r = {.eax = VIDEO_SET_MODE | VIDEO_TEXT};
+	if (!in_text_mode)
+		bios_call(BIOS_VIDEO, &r);
 }

@@ -164,9 +164,9 @@ class Rude:
 
 
 TURN_A20_OFF = "out8(0x92, in8(0x92) & 0xfc);\n\t"
-A20_ASKED = "if (!a20_enable())\n\t\tdie(ERROR_A20);\n\n"
+A20_ASKED = "if (!a20_enable()) /* before anything"
 A20_OFF = Edit("legacy/main.c", A20_ASKED, TURN_A20_OFF + A20_ASKED)
-A20_OFF_LATE = Edit("legacy/main.c", "if (!a20_enable()) /*", TURN_A20_OFF + "if (!a20_enable()) /*")
+A20_OFF_LATE = Edit("legacy/main.c", "\tnetwork_stop();\n", "\tnetwork_stop();\n\t" + TURN_A20_OFF + "\n")
 A20_NOT_BY_BIOS = Edit("legacy/a20.c", "bios_call(BIOS_SYSTEM, &r);", "(void)r;")
 A20_NOT_BY_KEYBOARD = Edit("legacy/a20.c", "&& keyboard_ready(); i++)", "&& 0; i++)")
 BIOS_MAP_CALL = "bios_call(BIOS_SYSTEM, &r);\n\t\t/* Some BIOSes end"
@@ -215,9 +215,9 @@ RUDE = {
         (
             A20_OFF_LATE,
             Edit(
-                "legacy/main.c",
-                "\tlong_mode_enter(",
-                "\twhile (!(in8(0x92) & 2))\n\t\t__asm__ volatile(\"hlt\");\n\tlong_mode_enter(",
+                "legacy/long_mode.c",
+                "\treturn long_mode_call(",
+                "\twhile (!(in8(0x92) & 2))\n\t\t__asm__ volatile(\"hlt\");\n\treturn long_mode_call(",
             ),
         ),
     ),
@@ -232,7 +232,7 @@ RUDE = {
     ),
     "a20-off-no-bios": Rude((A20_OFF, A20_NOT_BY_BIOS)),
     "little-base-memory": Rude(
-        (Edit("legacy/memory.c", "return r.eax & 0xffff;", "return 64;"),), "TB03: the BIOS leaves 64 KiB"
+        (Edit("legacy/memory.c", "(r.eax & 0xffff) * 1024u", "256u * 1024u"),), "TB03: the BIOS leaves 256 KiB"
     ),
     # A usable row that begins at 0, with a hole in the payload's place.
     "nested-map": Rude(
