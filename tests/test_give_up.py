@@ -27,7 +27,7 @@ DISKS["second"] = ["-device", "ide-hd,drive=disk,bus=ide.0,bootindex=1"]
 
 
 def damage_loader(image: Image) -> None:
-    image.flip(image.table + 2048)
+    image.flip(image.table + 4096)
 
 
 def damage_load_table(image: Image) -> None:
