@@ -338,6 +338,7 @@ void core_boot(struct machine *machine)
 		 boot.kernel.size / 1024);
 	build_page_tables(&boot);
 	window_build(&boot);
+	apic_choose_mode(&boot);
 	net_build(&boot);
 	cpu_quiet_interrupts();
 	struct twinboot_handoff *handoff = handoff_make(&boot);

@@ -160,6 +160,11 @@ uint32_t cpus_list(const struct machine *machine, struct twinboot_cpu *cpus);
 void cpus_start(struct boot *boot, uint64_t tsc_hz);
 uint64_t cpus_parked(const struct boot *boot);
 
+/* apic.c: the boot CPU's local APIC goes into the mode that the kernel's note wants, if it can; the others follow
+   when they are started. After window_build(), before anything is done with the APIC. */
+void apic_choose_mode(struct boot *boot);
+#define XAPIC_ID_MAX 0xfeu
+
 /* window.c: the loader's window, and the way into it. */
 void window_build(struct boot *boot);
 _Noreturn void window_leave(struct boot *boot);

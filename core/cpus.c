@@ -19,7 +19,6 @@
 #define COMMAND_INIT      0x4500 /* assert, edge, physical destination */
 #define COMMAND_STARTUP   0x4600 /* plus the page's number */
 #define COMMAND_PENDING   (1u << 12)
-#define XAPIC_ID_MAX      0xfe
 
 /* Intel SDM 3A 9.4.4: a pause after INIT, without which some machines hang; two start-up IPIs 200
    microseconds apart. A third, once, for what was lost while a CPU was in SMM or its host busy. Then a CPU

@@ -114,11 +114,18 @@ window_ap:
 	cmp	%esi, %eax
 	jne	1f
 	cmp	%edi, %edx
-	je	2f
-1:	mov	%esi, %eax
+	je	9f
+	/* Out of x2APIC mode the only way leads through "disabled" (Intel SDM 3A 11.12.5). */
+1:	test	$APIC_BASE_X2, %eax
+	jz	2f
+	test	$APIC_BASE_X2, %esi
+	jnz	2f
+	and	$~(APIC_BASE_X2 | APIC_BASE_ENABLED), %eax
+	wrmsr
+2:	mov	%esi, %eax
 	mov	%edi, %edx
 	wrmsr
-2:	mov	START_PAT(%rbx), %eax
+9:	mov	START_PAT(%rbx), %eax
 	mov	START_PAT + 4(%rbx), %edx
 	test	%eax, %eax
 	jz	3f

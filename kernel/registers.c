@@ -105,6 +105,19 @@ static void check_segments(const struct registers *r)
 	check("ldt_is_null", r->ldt == 0, "0x%x", r->ldt);
 }
 
+/* A wish of the note is granted where the CPU has the mode; ACPI's DMAR may forbid x2APIC, but QEMU's and Bochs' have
+   none. */
+static void check_apic_mode(const struct registers *r)
+{
+	bool is_x2 = r->apic_base & APIC_BASE_X2;
+
+	fact("apic_mode", "%s", is_x2 ? "x2apic" : "xapic");
+	if (needs->flags & TWINBOOT_WANT_X2APIC)
+		check("apic_mode_as_the_note_says", is_x2 || !(cpuid(1).ecx >> 21 & 1), "xAPIC");
+	else if (needs->flags & TWINBOOT_WANT_XAPIC)
+		check("apic_mode_as_the_note_says", !is_x2, "x2APIC");
+}
+
 /* The first STI brings nothing that the kernel did not ask for. */
 static void check_interrupts(const struct registers *r)
 {
@@ -181,6 +194,7 @@ void check_registers(const struct registers *r)
 	      handoff->stack_size);
 
 	check_segments(r);
+	check_apic_mode(r);
 	check_interrupts(r);
 	check_control_registers(r);
 }

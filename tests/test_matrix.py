@@ -46,6 +46,9 @@ MORE_ROWS = [
     Row("kernel-identity", Machine(machine="pc", memory="5G", cpu="max,pdpe1gb=off")),
     Row("kernel-alone", Machine(cpus=8), (("cpus_left_alone", "ok"),)),
     Row("kernel-level5", Machine(machine="pc", memory="5G", cpus=8, display="none")),
+    # QEMU's TCG has no x2APIC: tests/test_bochs.py.
+    Row("kernel-x2apic", Machine(cpus=3), (("apic_mode", "xapic"),)),
+    Row("kernel-xapic", Machine(cpus=3), (("apic_mode", "xapic"),)),
     Row("reference", Machine(machine="pc", memory="3G", cpus=8)),
     Row("reference", Machine(memory="5G", cpu="max,pdpe1gb=off,nx=off")),
     Row("reference", Machine(display="virtio")),

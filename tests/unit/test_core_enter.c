@@ -62,8 +62,20 @@ static uint64_t *msr(uint32_t number)
 	return &cpu.x2apic_id;
 }
 
+/* Intel SDM 3A, figure 11-27: any other change of the mode faults. */
+static int is_legal(uint64_t from, uint64_t to)
+{
+	const uint64_t mode = APIC_BASE_X2 | APIC_BASE_ENABLED;
+	if ((from & mode) == (to & mode))
+		return 1;
+	return (to & mode) == 0 || ((from & mode) == 0 && (to & mode) == APIC_BASE_ENABLED) ||
+	       ((from & mode) == APIC_BASE_ENABLED && (to & mode) == mode);
+}
+
 static void write_msr(uint32_t number, uint64_t value)
 {
+	if (number == MSR_APIC_BASE)
+		assert_true(is_legal(cpu.apic_base, value));
 	*msr(number) = value;
 	cpu.msrs_written++;
 	if (number != 0x200 && number != 0x201)
@@ -328,6 +340,23 @@ static void it_gets_the_boot_cpus_apic_mode_and_base(void **state)
 	assert_int_equal(cpu.msrs_written, 0);
 }
 
+/* An INIT leaves a CPU in x2APIC mode, where the firmware had put it. */
+static void it_leaves_x2apic_mode_as_the_boot_cpu_did(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		set_up();
+		start.apic_base = 0xfee00000 | APIC_BASE_ENABLED;
+		start.direct_map = physical(apic_page) - 0xfee00000;
+		apic_page[0x23] = 6;
+		cpu.apic_base |= APIC_BASE_X2 | (i > 0 ? APIC_BASE_BOOT_CPU : 0);
+		run_from(window_ap);
+		has_entered_with(0x2222222222222222);
+		assert_int_equal(cpu.apic_base, start.apic_base | (i > 0 ? APIC_BASE_BOOT_CPU : 0));
+		assert_int_equal(cpu.pat, KERNEL_PAT);
+	}
+}
+
 /* Its ID is the register's, in memory that the kernel's direct map shows. */
 static void in_xapic_mode_the_id_is_read_from_memory(void **state)
 {
@@ -407,6 +436,7 @@ int main(void)
 		cmocka_unit_test(every_cpu_loads_its_own_tables),
 		cmocka_unit_test(another_cpu_parks_and_goes_where_it_is_sent),
 		cmocka_unit_test(it_gets_the_boot_cpus_apic_mode_and_base),
+		cmocka_unit_test(it_leaves_x2apic_mode_as_the_boot_cpu_did),
 		cmocka_unit_test(in_xapic_mode_the_id_is_read_from_memory),
 		cmocka_unit_test(mtrrs_become_the_boot_cpus),
 		cmocka_unit_test(who_is_not_awaited_stops),

@@ -69,6 +69,7 @@ NOT_CALLED(void cpus_start(struct boot *boot UNUSED, uint64_t hz UNUSED))
 NOT_CALLED(uint64_t cpus_parked(const struct boot *boot UNUSED))
 NOT_CALLED(void window_build(struct boot *boot UNUSED))
 NOT_CALLED(void net_build(struct boot *boot UNUSED))
+NOT_CALLED(void apic_choose_mode(struct boot *boot UNUSED))
 NOT_CALLED(_Noreturn void window_leave(struct boot *boot UNUSED))
 
 /* ---- A machine ---- */
