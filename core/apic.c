@@ -50,7 +50,7 @@ static int all_ids_are_short(const struct boot *boot)
 
 void apic_choose_mode(struct boot *boot)
 {
-	uint32_t wish = boot->kernel.info->needs.flags;
+	uint32_t wish = boot->kernel.manifest->needs.flags;
 	if (!(wish & (TWINBOOT_WANT_X2APIC | TWINBOOT_WANT_XAPIC)) || !cpu_has_apic())
 		return;
 	uint64_t base = rdmsr(MSR_APIC_BASE);

@@ -68,7 +68,7 @@ static void write_register(uint32_t msr, uint64_t value)
 	cpu.writes++;
 }
 
-static struct payload_info info;
+static struct manifest manifest;
 static struct start start;
 static struct twinboot_cpu cpus[3];
 static struct boot boot;
@@ -79,12 +79,12 @@ static void set_up(uint64_t mode, uint32_t wish)
 	cpu.has_apic = 1;
 	cpu.base = 0xfee00000 | APIC_BASE_BOOT_CPU | mode;
 	cpu.leaf1_ecx = 1u << 21;
-	info.needs.flags = wish;
+	manifest.needs.flags = wish;
 	start.apic_base = cpu.base & ~(uint64_t)APIC_BASE_BOOT_CPU;
 	for (uint32_t i = 0; i < 3; i++)
 		cpus[i].apic_id = 10 * i;
 	boot = (struct boot){.machine = make_acpi(NULL, 0),
-			     .kernel = {.info = &info},
+			     .kernel = {.manifest = &manifest},
 			     .start = &start,
 			     .cpus = cpus,
 			     .cpu_count = 3};
