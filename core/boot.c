@@ -293,11 +293,30 @@ static void map_runtime_row(struct boot *boot, uint64_t low, uint64_t end, uint3
 	}
 }
 
-/* UEFI runtime services stay callable where they are, until the kernel moves them. */
+/* True if a kernel that is linked low has addresses that a part of runtime services needs. */
+static int hides_runtime_services(const struct boot *boot)
+{
+	const struct kernel *kernel = &boot->kernel;
+	const struct machine_runtime *rows = at(boot->machine->runtime);
+	uint64_t low, end;
+	for (uint32_t i = 0; i < boot->machine->runtime_count; i++)
+		if (runtime_pages(&rows[i], &low, &end) && low < kernel->virt + kernel->size &&
+		    kernel->virt < end)
+			return 1;
+	return 0;
+}
+
+/* UEFI runtime services stay callable where they are, until the kernel moves them. Where they cannot be called, the
+   kernel is handed no system table to find them through. */
 static void map_runtime_services(struct boot *boot)
 {
 	const struct machine_runtime *rows = at(boot->machine->runtime);
 	uint64_t low, end;
+	if (hides_runtime_services(boot)) {
+		log_line(boot->machine, "UEFI runtime services: not mapped, the kernel has their addresses");
+		boot->machine->efi_system_table = 0;
+		return;
+	}
 	for (uint32_t i = 0; i < boot->machine->runtime_count; i++)
 		if (runtime_pages(&rows[i], &low, &end))
 			map_runtime_row(boot, low, end,

@@ -369,10 +369,11 @@ struct twinboot_handoff {
 	const struct twinboot_framebuffer *framebuffer; /* NULL if there is none */
 
 	/* Tables of the platform. */
-	uint64_t rsdp_phys;             /* ACPI 5.2.5, checksum verified; revision 2 where there is one */
-	uint64_t smbios2_phys;          /* SMBIOS 2.x entry point "_SM_", checksum verified */
-	uint64_t smbios3_phys;          /* SMBIOS 3.x entry point "_SM3_", checksum verified */
-	uint64_t efi_system_table_phys; /* UEFI only; its boot services are gone */
+	uint64_t rsdp_phys;    /* ACPI 5.2.5, checksum verified; revision 2 where there is one */
+	uint64_t smbios2_phys; /* SMBIOS 2.x entry point "_SM_", checksum verified */
+	uint64_t smbios3_phys; /* SMBIOS 3.x entry point "_SM3_", checksum verified */
+	uint64_t
+		efi_system_table_phys; /* UEFI only; its boot services are gone. 0 where the kernel hides runtime services */
 	/* The UEFI memory map of the exit, in the form that SetVirtualAddressMap takes: set VirtualStart
 	   of the runtime entries and pass it on. NULL and 0 on BIOS. */
 	void *efi_memory_map;

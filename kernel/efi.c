@@ -249,6 +249,21 @@ static void check_calls(uint64_t services)
 	check_call("efi_get_time_after_that", get_time, services);
 }
 
+/* Where this kernel's own pages have addresses that runtime services need, it must not be told of them. */
+static bool kernel_hides_runtime(void)
+{
+	const uint8_t *at = handoff->efi_memory_map, *end = at + handoff->efi_memory_map_size;
+	uint64_t first = handoff->kernel_virt, last = first + handoff->kernel_size - 1;
+
+	for (; at < end; at += handoff->efi_descriptor_size) {
+		const struct efi_descriptor *d = (const struct efi_descriptor *)at;
+		if (d->attributes & EFI_ATTRIBUTE_RUNTIME && d->physical <= last &&
+		    d->physical + d->pages * PAGE > first)
+			return true;
+	}
+	return false;
+}
+
 /* Each key is there on BIOS too, so that two transcripts have the same lines. */
 static void report_none(void)
 {
@@ -278,6 +293,15 @@ void check_efi(void)
 	fact("efi_system_table_phys", "0x%lx", handoff->efi_system_table_phys);
 	fact("efi_memory_map_size", "%lu", handoff->efi_memory_map_size);
 	if (handoff->firmware_type != TWINBOOT_FIRMWARE_UEFI) {
+		fact("efi_system_table_unless_hidden", "none");
+		report_none();
+		return;
+	}
+	bool is_hidden = kernel_hides_runtime();
+
+	if (!check("efi_system_table_unless_hidden", !handoff->efi_system_table_phys == is_hidden, "at 0x%lx",
+		   handoff->efi_system_table_phys) ||
+	    is_hidden) {
 		report_none();
 		return;
 	}

@@ -134,7 +134,7 @@ void check_handoff_contents(void)
 	check("firmware_type_is_known", is_uefi || handoff->firmware_type == TWINBOOT_FIRMWARE_BIOS, "%u",
 	      handoff->firmware_type);
 	check("uefi_fields_suit_firmware",
-	      !handoff->efi_system_table_phys == !is_uefi && !handoff->efi_memory_map == !is_uefi &&
+	      (is_uefi || !handoff->efi_system_table_phys) && !handoff->efi_memory_map == !is_uefi &&
 		      !handoff->efi_memory_map_size == !is_uefi && !handoff->uefi_revision == !is_uefi,
 	      "system table 0x%lx, map of %lu bytes, revision 0x%x", handoff->efi_system_table_phys,
 	      handoff->efi_memory_map_size, handoff->uefi_revision);

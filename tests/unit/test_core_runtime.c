@@ -241,6 +241,41 @@ static void the_bound_holds(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 
+/* A kernel linked low, and not in place: what it hides cannot be called, so nobody is told of it. */
+static void a_kernel_that_hides_a_part_gives_all_up(void **state)
+{
+	(void)state;
+	const struct {
+		uint64_t virt, size;
+		int hides;
+	} kernels[] = {
+		{126 * MIB, 2 * MIB, 0},
+		{126 * MIB, 2 * MIB + PAGE_SIZE, 1},
+		{129 * MIB + 5 * PAGE_SIZE, PAGE_SIZE, 1},
+		{120 * MIB, 64 * MIB, 1},
+		{130 * MIB - PAGE_SIZE, MIB, 1},
+		{130 * MIB, MIB, 0},
+		{0xffffffff80000000, UINT64_C(0x80000000), 0},
+	};
+	for (uint32_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
+		set_up(NULL);
+		a_plain_machine();
+		runtime(128 * MIB, MIB, 0, 1);
+		runtime(129 * MIB, MIB, 1, 0);
+		runtime(129 * MIB + 7 * PAGE_SIZE, 0, 1, 0);
+		f.machine.efi_system_table = 0x1234000;
+		f.boot.kernel.virt = kernels[i].virt;
+		f.boot.kernel.size = kernels[i].size;
+		map(0);
+		assert_int_equal(f.machine.efi_system_table, kernels[i].hides ? 0 : 0x1234000);
+		if (!kernels[i].hides)
+			check_page(128 * MIB, 0, 1, WB);
+		else
+			assert_int_equal(walk(&f.boot.paging, 128 * MIB).phys, NOT_MAPPED);
+		assert_int_equal(walk(&f.boot.paging, kernels[i].virt).phys, NOT_MAPPED);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +286,7 @@ int main(void)
 		TEST(page_0_stays_empty_under_a_framebuffer),
 		TEST(rows_are_rounded_outwards),
 		TEST(what_is_no_memory_is_left_out),
+		TEST(a_kernel_that_hides_a_part_gives_all_up),
 		TEST(the_bound_holds),
 	};
 	arena = low_memory(ARENA_SIZE);
