@@ -100,6 +100,7 @@ uint32_t memory_type(uint64_t physical, uint64_t length);
 bool memory_is_ram(uint64_t physical);
 uint64_t memory_total(uint32_t type);
 void check_memory_map(void);
+void check_bios_data(void);
 void check_usable_memory(void);
 
 /* paging.c */

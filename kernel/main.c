@@ -68,6 +68,7 @@ _Noreturn void kernel_run(const struct twinboot_handoff *given, uint64_t rsp, ui
 	check_registers(&registers);
 	check_image_place();
 	check_memory_map();
+	check_bios_data();
 	check_handoff_contents();
 	check_modules();
 	check_clock(now);

@@ -112,6 +112,33 @@ void check_memory_map(void)
 	check("memory_map_marks_loader", memory_total(TWINBOOT_MEMORY_LOADER) > 0, "none");
 }
 
+/* Where a BIOS may keep data of its own below 1 MiB: from the extended BIOS data area on, whose segment stands at
+   40Eh, or from the end of base memory on, whose KiB stand at 413h. What cannot be true is passed over. */
+static uint64_t bios_data_start(void)
+{
+	uint64_t start = 640 * KIB;
+	const uint64_t places[] = {*(const uint16_t *)direct_map(0x40e) * UINT64_C(16),
+				   *(const uint16_t *)direct_map(0x413) * KIB};
+
+	for (unsigned i = 0; i < 2; i++)
+		if (places[i] >= 128 * KIB && places[i] < start)
+			start = places[i];
+	return start / PAGE * PAGE;
+}
+
+void check_bios_data(void)
+{
+	if (handoff->firmware_type != TWINBOOT_FIRMWARE_BIOS) {
+		fact("memory_map_reserves_bios_data", "none");
+		return;
+	}
+	uint64_t start = bios_data_start();
+	uint32_t type = memory_type(start, MIB - start);
+
+	check("memory_map_reserves_bios_data", type == TWINBOOT_MEMORY_RESERVED, "from 0x%lx on it is %s",
+	      start, memory_type_name(type));
+}
+
 /* A word that depends on where it lies. */
 static uint64_t pattern(uint64_t physical)
 {

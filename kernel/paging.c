@@ -16,6 +16,9 @@
 #define ADDRESS     UINT64_C(0x000ffffffffff000)
 #define ENTRIES     512
 #define PAT_DEFAULT UINT64_C(0x0007040600070406)
+/* docs/contract.md, "The address space" */
+#define LOADER_WINDOW      UINT64_C(0xfffffe8000000000)
+#define LOADER_WINDOW_SIZE (512 * GIB)
 
 static uint64_t root(void)
 {
@@ -85,19 +88,23 @@ struct mapping mapping_of(uint64_t virtual)
 
 /* What one walk over everything that is mapped finds. */
 static struct {
-	uint64_t writable_and_executable, user, misplaced_table; /* one address each, or NOWHERE */
-	uint64_t executable_elsewhere, lower_half;               /* bytes */
+	/* One address each, or NOWHERE. */
+	uint64_t writable_and_executable, user, misplaced_table, misplaced_window;
+	uint64_t executable_elsewhere, lower_half; /* bytes */
 } found;
 #define NOWHERE UINT64_MAX
 
 static void note_leaf(uint64_t virtual, uint64_t size, const struct mapping *m)
 {
+	bool in_window = virtual - LOADER_WINDOW < LOADER_WINDOW_SIZE;
 	bool in_text = virtual >= (uint64_t)text_start && virtual < (uint64_t)text_end;
 
 	if (m->writable && m->executable && !efi_is_writable_code(virtual, size))
 		found.writable_and_executable = virtual;
 	if (m->user)
 		found.user = virtual;
+	if (in_window && memory_type(m->physical, size) != TWINBOOT_MEMORY_LOADER)
+		found.misplaced_window = virtual;
 	if (m->executable && !in_text)
 		found.executable_elsewhere += size;
 	if (!(virtual >> 63))
@@ -118,6 +125,7 @@ static void walk(uint64_t table, unsigned level, uint64_t base, struct mapping a
 			continue;
 		if (level == levels() && i >= ENTRIES / 2)
 			virtual |= -(span(level) * ENTRIES); /* canonical: the sign is extended */
+		m.physical = entries[i] & ADDRESS & ~(span(level) - 1);
 		if (is_leaf(entries[i], level))
 			note_leaf(virtual, span(level), &m);
 		else
@@ -127,7 +135,8 @@ static void walk(uint64_t table, unsigned level, uint64_t base, struct mapping a
 
 static void check_everything_mapped(void)
 {
-	found.writable_and_executable = found.user = found.misplaced_table = NOWHERE;
+	found.writable_and_executable = found.user = NOWHERE;
+	found.misplaced_table = found.misplaced_window = NOWHERE;
 	walk(root(), levels(), 0, (struct mapping){.writable = true, .executable = true, .user = true});
 
 	fact("paging_levels", "%u", levels());
@@ -141,6 +150,9 @@ static void check_everything_mapped(void)
 	check("no_page_for_user_mode", found.user == NOWHERE, "0x%lx is", found.user);
 	check("page_tables_in_loader_memory", found.misplaced_table == NOWHERE,
 	      "not the one at physical 0x%lx", found.misplaced_table);
+	/* Parked CPUs run there, and one that comes late still goes through it. */
+	check("window_in_loader_memory", found.misplaced_window == NOWHERE, "not 0x%lx",
+	      found.misplaced_window);
 	check("page_0_not_mapped", !mapping_of(0).present, "it is, to physical 0x%lx",
 	      mapping_of(0).physical);
 }
