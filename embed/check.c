@@ -72,9 +72,8 @@ static bool is_header(const struct elf *elf, uint64_t offset)
 		offset - header->e_phoff < (uint64_t)header->e_phnum * sizeof(Elf64_Phdr));
 }
 
-static bool check_entry(const struct elf *elf, const struct report *report)
+static bool check_entry(const struct elf *elf, uint64_t entry, const struct report *report)
 {
-	uint64_t entry = elf->header.e_entry;
 	const Elf64_Phdr *load = elf_load_at(elf, entry, 1);
 	const uint8_t *code = elf_stored_at(elf, entry, 1);
 
@@ -201,13 +200,18 @@ static bool check_size(const struct elf *elf, uint32_t image_mib, const struct r
 			    mib(widest), elf->loads[above].p_vaddr, mib(size), image_mib, mib(size));
 }
 
+bool check_contents(const struct elf *elf, uint64_t entry, uint32_t image_mib, const struct report *report)
+{
+	return check_code(elf, report) && check_entry(elf, entry, report) &&
+	       check_size(elf, image_mib, report);
+}
+
 bool check_kernel(const struct elf *elf, uint32_t image_mib, const struct report *report)
 {
 	struct twinboot_needs needs;
 
-	return check_interpreter(elf, report) && check_dynamic(elf, report) && check_code(elf, report) &&
-	       check_entry(elf, report) && check_addresses(elf, report) &&
-	       check_size(elf, image_mib, report) && needs_read(elf, &needs, report);
+	return check_interpreter(elf, report) && check_dynamic(elf, report) && check_addresses(elf, report) &&
+	       check_contents(elf, elf->header.e_entry, image_mib, report) && needs_read(elf, &needs, report);
 }
 
 static const char *permissions(uint32_t flags)

@@ -11,6 +11,9 @@
 
 /* Everything that would stop the kernel from booting, as far as its file tells. */
 bool check_kernel(const struct elf *elf, uint32_t image_mib, const struct report *report);
+/* The part of it that holds under any protocol: there is code, it is entered where there is some, and it is not too
+   large. `entry` is as linked. */
+bool check_contents(const struct elf *elf, uint64_t entry, uint32_t image_mib, const struct report *report);
 /* What boots but is probably not meant. */
 void check_warn(const struct elf *elf, const struct report *report);
 

@@ -13,16 +13,6 @@
 #define DT_ANDROID_REL  0x6000000f
 #define DT_ANDROID_RELA 0x60000011
 
-struct table {
-	uint64_t address, size, entry_size;
-};
-
-struct dynamic {
-	struct table rela, relr;
-	uint64_t rel_size, plt_size;
-	bool needs_library, packed;
-};
-
 static void read_tag(struct dynamic *dynamic, const Elf64_Dyn *entry)
 {
 	uint64_t value = entry->d_un.d_val;
@@ -52,8 +42,20 @@ static void read_tag(struct dynamic *dynamic, const Elf64_Dyn *entry)
 	case DT_RELSZ:
 		dynamic->rel_size = value;
 		break;
+	case DT_JMPREL:
+		dynamic->plt.address = value;
+		break;
 	case DT_PLTRELSZ:
-		dynamic->plt_size = value;
+		dynamic->plt.size = value;
+		break;
+	case DT_PLTREL:
+		dynamic->plt.entry_size = value == DT_RELA ? sizeof(Elf64_Rela) : sizeof(Elf64_Rel);
+		break;
+	case DT_SYMTAB:
+		dynamic->symbols = value;
+		break;
+	case DT_STRTAB:
+		dynamic->names = value;
 		break;
 	case DT_ANDROID_REL:
 	case DT_ANDROID_RELA:
@@ -64,9 +66,8 @@ static void read_tag(struct dynamic *dynamic, const Elf64_Dyn *entry)
 	}
 }
 
-/* The bytes of a table, or NULL after an error. */
-static const uint8_t *table_bytes(const struct elf *elf, const struct table *table, const char *tag,
-				  uint64_t entry_size, const struct report *report)
+const uint8_t *dynamic_table(const struct elf *elf, const struct dynamic_table *table, const char *tag,
+			     uint64_t entry_size, const struct report *report)
 {
 	const uint8_t *bytes = elf_stored_at(elf, table->address, table->size);
 
@@ -86,7 +87,7 @@ static const uint8_t *table_bytes(const struct elf *elf, const struct table *tab
 	return bytes;
 }
 
-static bool check_target(const struct elf *elf, uint64_t address, const struct report *report)
+bool dynamic_target(const struct elf *elf, uint64_t address, const struct report *report)
 {
 	if (elf_load_at(elf, address, sizeof(uint64_t)))
 		return true;
@@ -139,14 +140,14 @@ static bool refuse_types(const struct elf *elf, const uint8_t *table, uint64_t c
 			: "link it with -static, and define every symbol, weak ones too");
 }
 
-static bool check_rela(const struct elf *elf, const struct table *table, const struct report *report)
+static bool check_rela(const struct elf *elf, const struct dynamic_table *table, const struct report *report)
 {
 	const uint8_t *bytes;
 	Elf64_Rela entry;
 
 	if (!table->size)
 		return true;
-	bytes = table_bytes(elf, table, "DT_RELA", sizeof(entry), report);
+	bytes = dynamic_table(elf, table, "DT_RELA", sizeof(entry), report);
 	if (!bytes)
 		return false;
 	for (uint64_t i = 0; i < table->size / sizeof(entry); i++) {
@@ -155,7 +156,7 @@ static bool check_rela(const struct elf *elf, const struct table *table, const s
 			continue;
 		if (ELF64_R_TYPE(entry.r_info) != R_X86_64_RELATIVE)
 			return refuse_types(elf, bytes, table->size / sizeof(entry), &entry, report);
-		if (!check_target(elf, entry.r_offset, report))
+		if (!dynamic_target(elf, entry.r_offset, report))
 			return false;
 	}
 	return true;
@@ -163,88 +164,110 @@ static bool check_rela(const struct elf *elf, const struct table *table, const s
 
 /* gABI, "Relative Relocation Table": an even word is the address of a relocation, an odd one a bitmap of the
    63 words that follow what the table has described so far. */
-static bool check_relr(const struct elf *elf, const struct table *table, const struct report *report)
+bool dynamic_relr(const struct elf *elf, const struct dynamic *dynamic, void (*visit)(void *, uint64_t),
+		  void *context, const struct report *report)
 {
+	const struct dynamic_table *table = &dynamic->relr;
 	const uint8_t *bytes;
 	uint64_t next = 0;
 	uint64_t word;
 
 	if (!table->size)
 		return true;
-	bytes = table_bytes(elf, table, "DT_RELR", sizeof(word), report);
+	bytes = dynamic_table(elf, table, "DT_RELR", sizeof(word), report);
 	if (!bytes)
 		return false;
 	for (uint64_t i = 0; i < table->size / sizeof(word); i++) {
 		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
-		if (!(word & 1)) {
-			if (!check_target(elf, word, report))
-				return false;
-			next = word + sizeof(word);
-			continue;
-		}
-		if (!i)
+		uint64_t bits = word & 1 ? word >> 1 : 1;
+
+		if (!(word & 1))
+			next = word;
+		else if (!i)
 			return report_error(report,
 					    "has a DT_RELR table that starts with a bitmap; link it again");
-		for (uint32_t bit = 1; bit < 64; bit++)
-			if (word >> bit & 1 && !check_target(elf, next + (bit - 1) * sizeof(word), report))
+		for (uint64_t address = next; bits; bits >>= 1, address += sizeof(word)) {
+			if (!(bits & 1))
+				continue;
+			if (!dynamic_target(elf, address, report))
 				return false;
-		next += 63 * sizeof(word);
+			if (visit)
+				visit(context, address);
+		}
+		next += (word & 1 ? 63 : 1) * sizeof(word);
 	}
 	return true;
 }
 
-static bool check_tags(const struct elf *elf, const uint8_t *tags, uint64_t size, const struct report *report)
+static bool check_tags(const struct dynamic *dynamic, const struct report *report)
 {
-	struct dynamic dynamic = {0};
-	Elf64_Dyn entry;
-
-	for (uint64_t i = 0; i < size / sizeof(entry); i++) {
-		memcpy(&entry, tags + i * sizeof(entry), sizeof(entry));
-		if (entry.d_tag == DT_NULL)
-			break;
-		read_tag(&dynamic, &entry);
-	}
-	if (dynamic.needs_library)
+	if (dynamic->needs_library)
 		return report_error(report,
 				    "needs shared libraries (DT_NEEDED), which no loader has; link it with "
 				    "-static or -static-pie");
-	if (dynamic.plt_size)
-		return report_error(
-			report,
-			"has %" PRIu64 " bytes of relocations for a PLT (DT_JMPREL), and only relative "
-			"ones are applied; link it with -static-pie and not -shared, define every "
-			"symbol, and build it without ifunc",
-			dynamic.plt_size);
-	if (dynamic.rel_size || dynamic.packed)
+	if (dynamic->rel_size || dynamic->packed)
 		return report_error(report,
 				    "has relocations in a form that x86-64 does not use (%s); link it with "
 				    "ld -z norel --pack-dyn-relocs=none",
-				    dynamic.packed ? "Android's packed tables" : "DT_REL");
-	return check_rela(elf, &dynamic.rela, report) && check_relr(elf, &dynamic.relr, report);
+				    dynamic->packed ? "Android's packed tables" : "DT_REL");
+	return true;
 }
 
-bool check_dynamic(const struct elf *elf, const struct report *report)
+/* The bytes of PT_DYNAMIC: what counts is what its address shows, as for every program that relocates itself.
+ */
+static bool find_tags(const struct elf *elf, const uint8_t **tags, uint64_t *size,
+		      const struct report *report)
 {
-	const uint8_t *tags = NULL;
-	uint64_t size = 0;
-
 	for (uint32_t i = 0; i < elf->segment_count; i++) {
 		const Elf64_Phdr *segment = &elf->segments[i];
 
 		if (segment->p_type != PT_DYNAMIC || !segment->p_filesz)
 			continue;
-		if (tags)
+		if (*tags)
 			return report_error(report,
 					    "has two PT_DYNAMIC segments; keep one in the linker script");
-		/* What counts is what its address shows, as for every program that relocates itself. */
-		tags = elf_stored_at(elf, segment->p_vaddr, segment->p_filesz);
-		size = segment->p_filesz;
-		if (!tags)
+		*tags = elf_stored_at(elf, segment->p_vaddr, segment->p_filesz);
+		*size = segment->p_filesz;
+		if (!*tags)
 			return report_error(
 				report,
 				"has its PT_DYNAMIC at 0x%" PRIx64 " outside its PT_LOAD segments, so "
 				"it cannot be relocated; give .dynamic to both in the linker script",
 				segment->p_vaddr);
 	}
-	return !tags || check_tags(elf, tags, size, report);
+	return true;
+}
+
+bool dynamic_read(const struct elf *elf, struct dynamic *dynamic, const struct report *report)
+{
+	const uint8_t *tags = NULL;
+	uint64_t size = 0;
+	Elf64_Dyn entry;
+
+	*dynamic = (struct dynamic){0};
+	if (!find_tags(elf, &tags, &size, report))
+		return false;
+	for (uint64_t i = 0; i < size / sizeof(entry); i++) {
+		memcpy(&entry, tags + i * sizeof(entry), sizeof(entry));
+		if (entry.d_tag == DT_NULL)
+			break;
+		read_tag(dynamic, &entry);
+	}
+	return check_tags(dynamic, report);
+}
+
+bool check_dynamic(const struct elf *elf, const struct report *report)
+{
+	struct dynamic dynamic;
+
+	if (!dynamic_read(elf, &dynamic, report))
+		return false;
+	if (dynamic.plt.size)
+		return report_error(
+			report,
+			"has %" PRIu64 " bytes of relocations for a PLT (DT_JMPREL), and only relative "
+			"ones are applied; link it with -static-pie and not -shared, define every "
+			"symbol, and build it without ifunc",
+			dynamic.plt.size);
+	return check_rela(elf, &dynamic.rela, report) && dynamic_relr(elf, &dynamic, NULL, NULL, report);
 }
