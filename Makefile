@@ -40,7 +40,7 @@ $(foreach variable,KERNEL CMDLINE MODULES,$(if $(call one_dollar_in,$(variable))
 	$(error $(variable) has a single dollar sign, which make would take for a variable of its own; write $$$$ for each one)))
 
 .DELETE_ON_ERROR:
-.PRECIOUS: $(OUT)/kernel/main-%.o
+.PRECIOUS: $(OUT)/kernel/main-%.o $(OUT)/kernel/limine-requests-%.o
 MAKEFLAGS += --no-builtin-rules
 export LC_ALL := C
 
@@ -103,6 +103,7 @@ EFI_OBJECTS    := $(call objects,efi,$(wildcard efi/*.c) $(SHARED))
 KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/*.c) $(wildcard kernel/*.S))
 ADAPTER_SHARED := $(call objects,x86_64,$(wildcard adapters/*.c) common/text.c core/string.c)
 LINUX_OBJECTS  := $(ADAPTER_SHARED) $(call objects,x86_64,$(wildcard adapters/linux/*.c) $(wildcard adapters/linux/*.S) common/paging.c formats/bzimage.c)
+LIMINE_OBJECTS := $(ADAPTER_SHARED) $(call objects,x86_64,$(wildcard adapters/limine/*.c) $(wildcard adapters/limine/*.S) common/paging.c common/acpi.c)
 FORMATS_OBJECTS := $(call objects,host,formats/crc32c.c formats/sha256.c)
 EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) formats/bzimage.c) $(FORMATS_OBJECTS)
 
@@ -122,6 +123,7 @@ $(OUT)/efi/%.o: % Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC efi,$<)$(CC) $(EFI_FLAGS) -MMD -MP -c -o $@ $<
 
+$(OUT)/kernel/kernel/limine/%.o: KERNEL_FLAGS += -I kernel
 $(OUT)/kernel/%.o: % Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(KERNEL_FLAGS) -Wa,-I$(OUT) -MMD -MP -c -o $@ $<
@@ -194,6 +196,17 @@ $(OUT)/kernel-%.elf: $(OUT)/kernel/main-%.o $(filter-out %/main.c.o,$(KERNEL_OBJ
 
 $(OUT)/kernel-low.elf: KERNEL_BASE := --defsym=kernel_base=0x200000
 
+# The same kernel with its Limine side, which a Limine loader enters: kernel-limine-6.elf asks for base revision 6, and so on
+LIMINE_KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/limine/*.c) $(wildcard kernel/limine/*.S))
+LIMINE_ASKS_level5 := -DPAGING_WISH=1
+LIMINE_ASKS_x2apic := -DX2APIC=1
+LIMINE_ASKS_keep   := -DKEEP=1
+$(OUT)/kernel/limine-requests-%.o: kernel/limine/requests.c | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(call say,CC,$< ($*))$(CC) $(KERNEL_FLAGS) -I kernel $(or $(LIMINE_ASKS_$*),-DBASE=$*) -MMD -MP -c -o $@ $<
+$(OUT)/kernel-limine-%.elf: $(OUT)/kernel/limine-requests-%.o $(filter-out %/requests.c.o,$(LIMINE_KERNEL_OBJECTS)) $(KERNEL_OBJECTS) linker/kernel.ld
+	$(call say,LD,$@)$(KERNEL_LINK)
+
 $(OUT)/hello.elf: kernel/example/hello.c include/twinboot.h | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -std=gnu11 -O2 $(WARN) -ffreestanding -fpie -static-pie -nostdlib -mno-red-zone -mgeneral-regs-only \
@@ -207,7 +220,11 @@ $(OUT)/adapters/linux.elf: $(LINUX_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(ADAPTER_LINK)
 
-ADAPTERS := $(OUT)/adapters/linux.elf
+$(OUT)/adapters/limine.elf: $(LIMINE_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(ADAPTER_LINK)
+
+ADAPTERS := $(OUT)/adapters/linux.elf $(OUT)/adapters/limine.elf
 
 # ---- The payload: check, strip, pad, wrap, archive -----------------------------------------------------------------
 
@@ -259,9 +276,9 @@ $(OUT)/payload.ld: $(OUT)/kernel.padded $(OUT)/embed
 
 # Everything beside the kernel. It is not linked: the UEFI loader's file gets it as sections. (modules.bin, if there are
 # modules, is there before manifest.bin is.)
-$(OUT)/manifest.bin: $(OUT)/kernel.padded $(OUT)/KERNEL.value $(OUT)/PROTOCOL.value $(OUT)/CMDLINE.value $(OUT)/MODULES.value $(OUT)/embed
+$(OUT)/manifest.bin: $(OUT)/kernel.padded $(OUT)/KERNEL.value $(OUT)/PROTOCOL.value $(OUT)/CMDLINE.value $(OUT)/MODULES.value $(OUT)/MAX_IMAGE_MIB.value $(OUT)/embed
 	$(call say,PAYLOAD,$@)$(OUT)/embed manifest --kernel $(OUT)/kernel.padded --command-line $(call remembered,CMDLINE) \
-		--foreign $(call remembered,KERNEL) --protocol $(call remembered,PROTOCOL) --modules $(call remembered,MODULES) --out $(OUT) --depfile $(OUT)/manifest.bin.d
+		$(MAX_IMAGE) --foreign $(call remembered,KERNEL) --protocol $(call remembered,PROTOCOL) --modules $(call remembered,MODULES) --out $(OUT) --depfile $(OUT)/manifest.bin.d
 
 PAYLOAD := $(OUT)/libkernel_bin.a
 
@@ -383,7 +400,7 @@ test-all: unit lint $(IMAGE) ## the same with the whole boot matrix
 unit: $(UNIT_TESTS) ## the unit tests alone
 	@for test in $(UNIT_TESTS); do CMOCKA_MESSAGE_OUTPUT=stdout $$test >$$test.log 2>&1 || { cat $$test.log; exit 1; }; \
 		tail -1 $$test.log | sed "s|^|$$test: |"; done
-C_FILES := $(wildcard adapters/*.[ch] adapters/*/*.[ch] formats/*.[ch] common/*.[ch] core/*.[ch] legacy/*.[ch] efi/*.[ch] embed/*.[ch] kernel/*.[ch] kernel/example/*.c images/*.[ch] \
+C_FILES := $(wildcard adapters/*.[ch] adapters/*/*.[ch] formats/*.[ch] common/*.[ch] core/*.[ch] legacy/*.[ch] efi/*.[ch] embed/*.[ch] kernel/*.[ch] kernel/limine/*.[ch] kernel/example/*.c images/*.[ch] \
 	include/*.h bench/*.c bench/floor/*.c efi/ia32/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/kernels/*.[ch] tests/kernels/*/*.[ch])
 lint: | $(DEPS_TEST) ## clang-format and cppcheck
 	@if clang-format --version | grep -q 'version 14\.'; then clang-format --dry-run -Werror $(C_FILES); \

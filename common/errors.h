@@ -117,4 +117,14 @@
 #define ERROR_LINUX_MEMORY \
 	"TB62: not enough memory: Linux needs %u KiB in one piece from address %x on; give the machine more memory"
 
+/* adapters/limine */
+#define ERROR_NO_LIMINE \
+	"TB65: there is no Limine kernel beside the adapter that should start it; build the image again"
+#define ERROR_ADAPTER_MEMORY \
+	"TB66: not enough memory for what the kernel is handed: %u KiB needed, %u KiB left below 4 GiB; give the " \
+	"machine more memory"
+#define ERROR_LIMINE_CPU \
+	"TB67: the processor with APIC ID %u was parked and does not come when called; please report this with the " \
+	"machine's name"
+
 #endif

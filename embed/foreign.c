@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "foreign.h"
 
-#include "elf.h"
+#include "check.h"
+#include "limine.h"
 #include "linux.h"
 #include "needs.h"
 
@@ -20,18 +21,29 @@ static bool speaks_native(const uint8_t *data, size_t size)
 	return elf_open(&elf, data, size, &quiet) && needs_has_note(&elf);
 }
 
-static bool read_linux(struct foreign *foreign, const struct input *file, const char *command_line,
-		       const struct report *report);
+static bool speaks_limine(const uint8_t *data, size_t size)
+{
+	static struct elf elf;
+	const struct report quiet = {"", NULL};
+
+	return elf_open(&elf, data, size, &quiet) && limine_is_spoken(&elf);
+}
+
+static bool read_linux(struct foreign *foreign, const struct input *file,
+		       const struct foreign_options *options, const struct report *report);
+static bool read_limine(struct foreign *foreign, const struct input *file,
+			const struct foreign_options *options, const struct report *report);
 
 /* In the order in which they are believed. Any other ELF file is taken for a native kernel. */
 static const struct speaker {
 	enum protocol protocol;
 	const char *name, *title, *adapter;
 	bool (*speaks)(const uint8_t *data, size_t size);
-	bool (*read)(struct foreign *foreign, const struct input *file, const char *command_line,
+	bool (*read)(struct foreign *foreign, const struct input *file, const struct foreign_options *options,
 		     const struct report *report);
 } speakers[] = {
 	{PROTOCOL_NATIVE, "native", "twinboot's own contract", NULL, speaks_native, NULL},
+	{PROTOCOL_LIMINE, "limine", "the Limine boot protocol", "limine", speaks_limine, read_limine},
 	{PROTOCOL_LINUX, "linux", "Linux' boot protocol", "linux", linux_is, read_linux},
 };
 #define SPEAKER_COUNT (sizeof(speakers) / sizeof(speakers[0]))
@@ -48,7 +60,7 @@ bool protocol_by_name(const char *name, enum protocol *protocol, FILE *messages)
 			*protocol = speakers[i].protocol;
 			return true;
 		}
-	return report_error(&report, "is no protocol; there are auto, native and linux");
+	return report_error(&report, "is no protocol; there are auto, native, limine and linux");
 }
 
 /* A kernel that speaks nothing known is a bare ELF file, which is entered by twinboot's contract. */
@@ -106,26 +118,58 @@ static void add_module(struct foreign *foreign, uint32_t role, const char *secti
 		.name = name, .arguments = "", .section = section, .role = role, .input = {bytes, size}};
 }
 
-static bool read_linux(struct foreign *foreign, const struct input *file, const char *command_line,
-		       const struct report *report)
+/* The file as it is. */
+static bool add_file(struct foreign *foreign, uint32_t role, const char *section, const char *name,
+		     const struct input *file, const struct report *report)
 {
-	uint8_t *copy;
+	uint8_t *copy = owned(foreign, malloc(file->size));
 
-	if (!linux_check(file->data, file->size, command_line, report))
-		return false;
-	copy = owned(foreign, malloc(file->size));
 	if (!copy)
 		return report_error(report, "does not fit the memory: %s; free some", strerror(errno));
 	memcpy(copy, file->data, file->size);
-	add_module(foreign, TWINBOOT_ROLE_FOREIGN_KERNEL, FOREIGN_SECTION, "kernel", copy, file->size);
+	add_module(foreign, role, section, name, copy, file->size);
+	return true;
+}
+
+static bool read_linux(struct foreign *foreign, const struct input *file,
+		       const struct foreign_options *options, const struct report *report)
+{
+	if (!linux_check(file->data, file->size, options->command_line, report) ||
+	    !add_file(foreign, TWINBOOT_ROLE_FOREIGN_KERNEL, FOREIGN_SECTION, "kernel", file, report))
+		return false;
 	foreign->places[foreign->place_count++] = linux_place(file->data, file->size);
 	return true;
 }
 
-bool foreign_read(struct foreign *foreign, const char *path, enum protocol wanted, const char *command_line,
-		  FILE *messages)
+/* Its memory image, the plan of its requests and, if it asks for that, the file itself. */
+static bool read_limine(struct foreign *foreign, const struct input *file,
+			const struct foreign_options *options, const struct report *report)
 {
-	const struct report report = {path, messages};
+	static struct elf elf;
+	struct limine limine = {0};
+	const char *slash = strrchr(options->path, '/');
+	bool done = elf_open(&elf, file->data, file->size, report) &&
+		    limine_read(&limine, &elf, options->image_mib, report);
+
+	owned(foreign, limine.image);
+	foreign->adapter_data = owned(foreign, limine.plan);
+	if (!done)
+		return false;
+	check_warn(&elf, report);
+	fprintf(report->stream, "embed: %s: ", report->file);
+	limine_describe(&limine, report->stream);
+	foreign->needs = limine.needs;
+	foreign->adapter_data_size = (uint32_t)limine_plan_size(limine.plan);
+	add_module(foreign, TWINBOOT_ROLE_FOREIGN_KERNEL, FOREIGN_SECTION, "kernel", limine.image,
+		   limine.size);
+	return limine.plan->requests[LIMINE_FEATURE_EXECUTABLE_FILE].offset == LIMINE_ABSENT ||
+	       add_file(foreign, TWINBOOT_ROLE_ORIGINAL_FILE, MODULES_SECTION,
+			slash ? slash + 1 : options->path, file, report);
+}
+
+bool foreign_read(struct foreign *foreign, const struct foreign_options *options, FILE *messages)
+{
+	const struct report report = {options->path, messages};
 	const struct speaker *speaker;
 	struct input file;
 	bool done = true;
@@ -133,10 +177,10 @@ bool foreign_read(struct foreign *foreign, const char *path, enum protocol wante
 	*foreign = (struct foreign){0};
 	if (!input_open(&file, &report))
 		return false;
-	speaker = speaker_of(&file, wanted);
+	speaker = speaker_of(&file, options->protocol);
 	foreign->protocol = speaker->protocol;
 	if (speaker->read)
-		done = speaker->read(foreign, &file, command_line, &report);
+		done = speaker->read(foreign, &file, options, &report);
 	input_close(&file);
 	return done;
 }

@@ -8,7 +8,7 @@
 
 #include "modules.h"
 
-enum protocol { PROTOCOL_AUTO, PROTOCOL_NATIVE, PROTOCOL_LINUX };
+enum protocol { PROTOCOL_AUTO, PROTOCOL_NATIVE, PROTOCOL_LIMINE, PROTOCOL_LINUX };
 
 #define FOREIGN_MODULES_MAX 3u
 #define FOREIGN_PLACES_MAX  2u
@@ -33,9 +33,15 @@ bool protocol_by_name(const char *name, enum protocol *protocol, FILE *messages)
    its adapter; NULL if it needs none. */
 bool foreign_choose(const char *path, enum protocol wanted, const char **adapter, FILE *messages);
 
-/* Reads a kernel that needs an adapter. A native one leaves everything 0. `command_line` is what it will get. */
-bool foreign_read(struct foreign *foreign, const char *path, enum protocol wanted, const char *command_line,
-		  FILE *messages);
+struct foreign_options {
+	const char *path;
+	enum protocol protocol;
+	const char *command_line; /* what the kernel will get */
+	uint32_t image_mib;       /* most that it may take in memory */
+};
+
+/* Reads a kernel that needs an adapter. A native one leaves everything 0. */
+bool foreign_read(struct foreign *foreign, const struct foreign_options *options, FILE *messages);
 void foreign_free(struct foreign *foreign);
 
 #endif

@@ -192,8 +192,8 @@ static int run_choose(int count, char **arguments)
 /* What the payload is made of, as the command line says it. */
 struct manifest_arguments {
 	struct payload_options payload;
-	const char *modules, *foreign;
-	enum protocol protocol;
+	const char *modules;
+	struct foreign_options foreign;
 };
 
 static bool add_foreign(struct manifest_arguments *given, const struct foreign *foreign,
@@ -215,8 +215,7 @@ static bool write_payload(struct manifest_arguments *given)
 {
 	static struct modules modules;
 	static struct foreign foreign;
-	bool done = (!given->foreign || foreign_read(&foreign, given->foreign, given->protocol,
-						     given->payload.command_line, stderr)) &&
+	bool done = (!given->foreign.path || foreign_read(&foreign, &given->foreign, stderr)) &&
 		    add_foreign(given, &foreign, &modules) &&
 		    modules_parse(&modules, given->modules, stderr) && modules_open(&modules, stderr);
 
@@ -230,12 +229,17 @@ static bool write_payload(struct manifest_arguments *given)
 static int run_manifest(int count, char **arguments)
 {
 	static const struct option options[] = {
-		{"kernel", required_argument, NULL, 'k'},   {"command-line", required_argument, NULL, 'c'},
-		{"modules", required_argument, NULL, 'm'},  {"out", required_argument, NULL, 'o'},
-		{"depfile", required_argument, NULL, 'd'},  {"foreign", required_argument, NULL, 'f'},
-		{"protocol", required_argument, NULL, 'p'}, {0},
+		{"kernel", required_argument, NULL, 'k'},
+		{"command-line", required_argument, NULL, 'c'},
+		{"modules", required_argument, NULL, 'm'},
+		{"out", required_argument, NULL, 'o'},
+		{"depfile", required_argument, NULL, 'd'},
+		{"foreign", required_argument, NULL, 'f'},
+		{"protocol", required_argument, NULL, 'p'},
+		{"max-image", required_argument, NULL, 'i'},
+		{0},
 	};
-	struct manifest_arguments given = {0};
+	struct manifest_arguments given = {.foreign.image_mib = IMAGE_MIB_DEFAULT};
 	int option;
 
 	while ((option = getopt_long(count, arguments, "", options, NULL)) != -1) {
@@ -244,7 +248,7 @@ static int run_manifest(int count, char **arguments)
 			given.payload.kernel = optarg;
 			break;
 		case 'c':
-			given.payload.command_line = optarg;
+			given.payload.command_line = given.foreign.command_line = optarg;
 			break;
 		case 'm':
 			given.modules = optarg;
@@ -256,10 +260,14 @@ static int run_manifest(int count, char **arguments)
 			given.payload.depfile = optarg;
 			break;
 		case 'f':
-			given.foreign = optarg;
+			given.foreign.path = optarg;
 			break;
 		case 'p':
-			if (!protocol_by_name(optarg, &given.protocol, stderr))
+			if (!protocol_by_name(optarg, &given.foreign.protocol, stderr))
+				return 1;
+			break;
+		case 'i':
+			if (!read_mib(optarg, &given.foreign.image_mib))
 				return 1;
 			break;
 		default:

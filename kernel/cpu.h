@@ -19,8 +19,9 @@
 #define PAT_AT_ENTRY   0x0007010500070406
 #define MXCSR_AT_ENTRY 0x1f80
 
-#define CR4_PAE  (UINT64_C(1) << 5)
-#define CR4_LA57 (UINT64_C(1) << 12)
+#define CR4_PAE    (UINT64_C(1) << 5)
+#define CR4_LA57   (UINT64_C(1) << 12)
+#define CR4_OSFXSR (UINT64_C(1) << 9)
 
 #define RFLAGS_IF       (UINT64_C(1) << 9)
 #define RFLAGS_DF       (UINT64_C(1) << 10)

@@ -34,8 +34,7 @@ static bool answers_in_time(const struct answer *answer)
 	return answer->done;
 }
 
-/* Everything that the contract says is the same on each CPU, or NULL if it is. */
-static const char *difference(const struct registers *a, const struct registers *b)
+const char *registers_difference(const struct registers *a, const struct registers *b)
 {
 	const struct {
 		const char *name;
@@ -76,7 +75,7 @@ static void check_answer(unsigned number, const struct registers *boot_cpu)
 {
 	const struct twinboot_cpu *cpu = &handoff->cpus[number];
 	const struct registers *r = &answers[number].registers;
-	const char *name = difference(r, boot_cpu);
+	const char *name = registers_difference(r, boot_cpu);
 	char key[40];
 
 	format_text(key, sizeof(key), "cpu_%u_is_the_one_listed", number);

@@ -1,33 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The doors into the kernel: kernel_main for the boot CPU (the ELF entry point), cpu_main for each parked CPU
- * that is woken. Both note the registers as they are, before compiled code changes them, and call
- *
- *     target(what RDI held, RSP at entry, RFLAGS at entry, all other general registers ORed)
- *
- * Only then do they make true what compiled code relies on, so that a broken promise is reported and not fatal.
- */
-	.macro DOOR name, target
-	.globl \name
-	.type \name, @function
-\name:
-	pushfq
-	or	%rax, %rcx
-	.irp	register, rbx, rdx, rsi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
-	or	%\register, %rcx
-	.endr
-	pop	%rdx
-	mov	%rsp, %rsi
-	cli
-	cld
-	and	$-16, %rsp
-	xor	%ebp, %ebp		/* the end of every backtrace */
-	call	\target
-1:	cli
-	hlt
-	jmp	1b
-	.size \name, . - \name
-	.endm
+/* The doors into the kernel: kernel_main for the boot CPU (the ELF entry point), cpu_main for each parked CPU that is woken. */
+#include "door.inc"
 
 	.text
 	DOOR	kernel_main, kernel_run

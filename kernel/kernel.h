@@ -117,6 +117,7 @@ struct mapping {
 #define CACHE_UNCACHED_MINUS  7 /* as PAT names it: an MTRR can make it write-combining */
 struct mapping mapping_of(uint64_t virtual);
 void check_paging(void);
+void check_kernel_segments(void); /* a part of it */
 
 /* catch.S and faults.c */
 struct fault {
@@ -132,6 +133,12 @@ void check_acpi(void);
 void check_smbios(void);
 /* Calls `visit` for each processor that the MADT lists as enabled. */
 void madt_processors(void (*visit)(uint32_t apic_id, uint32_t processor_id));
+/* Calls `visit` for the RSDP and every table that it leads to. */
+void acpi_locations(void (*visit)(const char *name, uint64_t physical, uint64_t length));
+/* Where the structures are that the 32-bit (0) or 64-bit (1) SMBIOS entry point names; false if there is none. */
+bool smbios_structures(unsigned entry, uint64_t *physical, uint64_t *size);
+/* Calls `visit` for each entry of the MADT, whatever it is. */
+void madt_entries(void (*visit)(const uint8_t *entry));
 
 /* efi.c */
 void check_efi(void);
@@ -139,6 +146,8 @@ void check_efi(void);
 bool efi_is_writable_code(uint64_t virtual, uint64_t size);
 
 /* cpus.c */
+/* NULL, or which of the registers differs that must be the same on each CPU. */
+const char *registers_difference(const struct registers *a, const struct registers *b);
 void check_cpus(const struct registers *boot_cpu);
 
 /* framebuffer.c and screen.c */

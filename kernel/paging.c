@@ -167,7 +167,7 @@ static bool page_suits(uint64_t virtual, uint32_t flags)
 }
 
 /* Every page of every segment, none more and none less than the segment's flags say. */
-static void check_kernel_segments(void)
+void check_kernel_segments(void)
 {
 	unsigned count;
 	const struct segment *segment = image_segments(&count);

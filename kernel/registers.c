@@ -59,7 +59,8 @@ struct registers registers_read(uint64_t rsp, uint64_t rflags, uint64_t others)
 	__asm__ volatile("sgdt %0" : "=m"(gdtr));
 	__asm__ volatile("sidt %0" : "=m"(idtr));
 	__asm__ volatile("fnstenv %0" : "=m"(x87));
-	__asm__ volatile("stmxcsr %0" : "=m"(r.mxcsr));
+	if (r.cr4 & CR4_OSFXSR)
+		__asm__ volatile("stmxcsr %0" : "=m"(r.mxcsr));
 	r.gdt_limit = gdtr.limit;
 	r.idt_limit = idtr.limit;
 	r.idt_base = idtr.base;

@@ -151,40 +151,91 @@ void check_acpi(void)
 #define MADT_X2APIC     9
 #define MADT_ENABLED    1
 
+static void (*visit_location)(const char *name, uint64_t physical, uint64_t length);
+
+static void locate(const char *name, uint64_t physical)
+{
+	if (physical)
+		visit_location(name, physical, ((const struct table *)direct_map(physical))->length);
+}
+
+/* ACPI 6.5, table 5.9: the FADT names two tables that are in no list, each with 32 and with 64 bits. */
+static void locate_table(const struct table *table)
+{
+	static const struct {
+		const char *name;
+		uint32_t offset, size;
+	} fields[] = {{"FACS", 36, 4}, {"DSDT", 40, 4}, {"FACS", 132, 8}, {"DSDT", 140, 8}};
+
+	locate(name_of(table), (uint64_t)table - handoff->direct_map_base);
+	for (unsigned i = 0; has_signature(table, "FACP") && i < 4; i++) {
+		uint64_t physical = 0;
+		if (fields[i].offset + fields[i].size > table->length)
+			break;
+		memcpy(&physical, (const uint8_t *)table + fields[i].offset, fields[i].size);
+		locate(fields[i].name, physical);
+	}
+}
+
+void acpi_locations(void (*visit)(const char *name, uint64_t physical, uint64_t length))
+{
+	const struct rsdp *rsdp = the_rsdp();
+
+	if (!rsdp)
+		return;
+	visit_location = visit;
+	visit("RSDP", handoff->rsdp_phys, rsdp->revision >= 2 ? rsdp->length : 20);
+	locate("RSDT", rsdp->rsdt);
+	locate("XSDT", rsdp->revision >= 2 ? rsdp->xsdt : 0);
+	each_table(locate_table);
+}
+
+static void (*visit_entry)(const uint8_t *entry);
 static void (*visit_processor)(uint32_t apic_id, uint32_t processor_id);
 
 static void visit_if_madt(const struct table *table)
 {
 	const uint8_t *entry = (const uint8_t *)table + 44, *end = (const uint8_t *)table + table->length;
-	uint32_t apic_id, flags, processor_id;
 
 	if (!has_signature(table, "APIC"))
 		return;
-	for (; entry + 2 <= end && entry[1] >= 2; entry += entry[1]) {
-		if (entry[0] == MADT_LOCAL_APIC) {
-			processor_id = entry[2];
-			apic_id = entry[3];
-			memcpy(&flags, entry + 4, 4);
-			if (apic_id == 0xff) /* a broadcast, no processor */
-				continue;
-		} else if (entry[0] == MADT_X2APIC) {
-			memcpy(&apic_id, entry + 4, 4);
-			memcpy(&flags, entry + 8, 4);
-			memcpy(&processor_id, entry + 12, 4);
-		} else {
-			continue;
-		}
-		if (flags & MADT_ENABLED)
-			visit_processor(apic_id, processor_id);
+	for (; entry + 2 <= end && entry[1] >= 2; entry += entry[1])
+		visit_entry(entry);
+}
+
+void madt_entries(void (*visit)(const uint8_t *entry))
+{
+	if (!handoff->rsdp_phys)
+		return;
+	visit_entry = visit;
+	each_table(visit_if_madt);
+}
+
+static void visit_if_processor(const uint8_t *entry)
+{
+	uint32_t apic_id, flags, processor_id;
+
+	if (entry[0] == MADT_LOCAL_APIC) {
+		processor_id = entry[2];
+		apic_id = entry[3];
+		memcpy(&flags, entry + 4, 4);
+		if (apic_id == 0xff) /* a broadcast, no processor */
+			return;
+	} else if (entry[0] == MADT_X2APIC) {
+		memcpy(&apic_id, entry + 4, 4);
+		memcpy(&flags, entry + 8, 4);
+		memcpy(&processor_id, entry + 12, 4);
+	} else {
+		return;
 	}
+	if (flags & MADT_ENABLED)
+		visit_processor(apic_id, processor_id);
 }
 
 void madt_processors(void (*visit)(uint32_t apic_id, uint32_t processor_id))
 {
-	if (!handoff->rsdp_phys)
-		return;
 	visit_processor = visit;
-	each_table(visit_if_madt);
+	madt_entries(visit_if_processor);
 }
 
 /* Structures of a type, a length and a handle, each followed by strings up to a double NUL; type 127 ends. */
@@ -202,6 +253,18 @@ static bool structures_end(uint64_t physical, uint64_t size)
 			return true;
 	}
 	return false;
+}
+
+bool smbios_structures(unsigned entry, uint64_t *physical, uint64_t *size)
+{
+	uint64_t at = entry ? handoff->smbios3_phys : handoff->smbios2_phys;
+
+	*physical = *size = 0;
+	if (!at)
+		return false;
+	memcpy(physical, (const uint8_t *)direct_map(at) + (entry ? 0x10 : 0x18), entry ? 8 : 4);
+	memcpy(size, (const uint8_t *)direct_map(at) + (entry ? 0x0c : 0x16), entry ? 4 : 2);
+	return true;
 }
 
 static bool smbios2_is_whole(const uint8_t *entry)
