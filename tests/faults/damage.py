@@ -113,12 +113,13 @@ class Image:
 
     @property
     def efi_ranges(self) -> list[Range]:
-        """The sections of BOOTX64.EFI as far as firmware loads them, and of its headers what has a checksum."""
+        """The sections of BOOTX64.EFI as far as firmware loads them, and of its headers what has a checksum. But not the
+        entry point: from another one, firmware without NX runs whatever lies there, the kernel's own code among it, and
+        no check comes first."""
         pe = Pe(bytes(self.data[self.efi : self.efi + 4096]))
         linked = len([s for s in pe.sections if s.name not in (".modules", ".manifst")])
         headers = [
             Range("headers", self.efi, pe.header + 6, ("TB43",)),  # up to the number of sections
-            Range("headers", self.efi + pe.header + 40, 8, ("TB43",)),  # entry point, base of code
             Range("headers", self.efi + pe.section_table, 40 * linked, ("TB43",)),
         ]
         own = [s for s in pe.sections if s.name not in (".kernel", ".modules", ".manifst")]
