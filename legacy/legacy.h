@@ -41,7 +41,7 @@ static inline int carry(const struct bios_registers *registers)
 static inline void *fixed(uint32_t address)
 {
 	__asm__("" : "+r"(address)); /* the compiler takes small constants for null pointers */
-	return (void *)address;
+	return (void *)(uintptr_t)address;
 }
 
 /* Real-mode pointers. */
