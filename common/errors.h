@@ -79,6 +79,11 @@
 #define ERROR_NO_SSE \
 	"TB31: this processor has no SSE2, which every x86-64 processor has; in a virtual machine, " \
 	"choose another CPU model"
+#define ERROR_PLACE \
+	"TB33: the kernel needs %u KiB of memory at address %x, and %s is in the way at %x; link it elsewhere, or boot " \
+	"it on another machine"
+#define ERROR_NO_PLACE \
+	"TB34: the kernel needs %u KiB of memory in one piece below %x, and there is none; give the machine more memory"
 #define ERROR_MEMORY_ROWS "TB29: the firmware's memory map has %u entries, more than this loader has room for"
 #define ERROR_CONFIDENTIAL \
 	"TB32: this is a confidential virtual machine (%s), which this loader does not support; start it without memory encryption"

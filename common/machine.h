@@ -20,9 +20,9 @@
 /* Where page tables must be able to lie for a 32-bit CR3, and what legacy's own tables reach. */
 #define FOUR_GIB UINT64_C(0x100000000)
 
-/* Rows of the region table that core adds to the front door's: the payload's parts and its manifest, page 0,
-   loader, framebuffer, arena, the kernel's final place, the CPU start page, and some to spare. */
-#define MACHINE_EXTRA_REGIONS (MANIFEST_PARTS_MAX + 16u)
+/* Rows of the region table that core adds to the front door's: the payload's parts and its manifest, adapters'
+   places, page 0, loader, framebuffer, arena, the kernel's final place, the CPU start page, and some to spare. */
+#define MACHINE_EXTRA_REGIONS (MANIFEST_PARTS_MAX + MANIFEST_PLACES_MAX + 16u)
 
 /* Bytes of scratch memory that core needs to normalise `regions` rows: two boundaries and up to two
    resulting rows for each. */
@@ -109,6 +109,9 @@ struct __attribute__((aligned(8))) machine {
 	struct machine_range manifest;
 	uint32_t part_count;
 	uint32_t reserved4;
+	/* out: memory for what the manifest's places ask, row for row; the front door keeps out of it, and
+	   allocates of it what is free. size 0: not chosen yet. */
+	struct machine_range places[MANIFEST_PLACES_MAX];
 
 	struct machine_framebuffer framebuffer;
 
@@ -140,7 +143,7 @@ struct __attribute__((aligned(8))) machine {
 	uint32_t reserved3;
 };
 
-_Static_assert(sizeof(struct machine) == 5952, "the same layout for i686 and x86-64");
+_Static_assert(sizeof(struct machine) == 6208, "the same layout for i686 and x86-64");
 
 /* Checks payload, processor and memory and decides whether this kernel can run here. Returns 1, or 0 with
    machine->error set. Calls no firmware; writes to nothing but machine->scratch and fields of *machine. */

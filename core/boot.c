@@ -148,7 +148,7 @@ static int plan(struct boot *boot, struct machine *machine)
 		return fail(machine, ERROR_MEMORY_ROWS, (uint64_t)machine->region_count);
 
 	memory_init(&boot->memory, machine);
-	if (!place(boot))
+	if (!places_plan(boot) || !place(boot))
 		return 0;
 	int in_place = (boot->flags & TWINBOOT_KERNEL_IN_PLACE) != 0;
 	if (machine->arena == 0)

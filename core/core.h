@@ -85,6 +85,9 @@ struct memory {
 /* Adds the loader's and the payload's own rows to machine->regions and normalises. */
 void memory_init(struct memory *memory, struct machine *machine);
 
+/* The map follows what memory_add() has noted. */
+void memory_update(struct memory *memory);
+
 /* Notes that [base, base + size) is now of `type`; the map follows at the next memory_normalise(). */
 void memory_add(struct machine *machine, uint64_t base, uint64_t size, uint32_t type);
 
@@ -137,6 +140,9 @@ struct boot {
 	uint64_t low_page;            /* physical; where other CPUs start */
 	uint64_t leave_cr3, leave_to; /* the first step of the boot CPU's way out */
 };
+
+/* places.c: memory for what the manifest asks, in machine->places; an error if there is none. */
+int places_plan(struct boot *boot);
 
 /* handoff.c: all that the kernel is handed, in the arena; the last thing to be taken from it. Returns the
    handoff, where it lies; fills boot->start->gdt. */

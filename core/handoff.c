@@ -12,6 +12,7 @@ struct block {
 	struct twinboot_framebuffer framebuffer;
 	struct twinboot_module modules[MANIFEST_MODULES_MAX];
 	struct twinboot_module_fact module_facts[MANIFEST_MODULES_MAX];
+	struct twinboot_placement placements[MANIFEST_PLACES_MAX];
 	uint8_t edid[128];
 	uint8_t device_path[MACHINE_DEVICE_PATH_MAX];
 	char firmware[MACHINE_FIRMWARE_NAME_MAX];
@@ -79,6 +80,19 @@ static void describe_modules(const struct boot *boot, struct block *block)
 		handoff->modules = virtual(boot, block->modules);
 		handoff->module_facts = virtual(boot, block->module_facts);
 	}
+}
+
+static void describe_placements(const struct boot *boot, struct block *block)
+{
+	const struct manifest *manifest = boot->kernel.manifest;
+	const struct manifest_place *places = manifest_places(manifest);
+	for (uint32_t i = 0; i < manifest->place_count; i++)
+		block->placements[i] = (struct twinboot_placement){places[i].kind, places[i].module,
+								   boot->machine->places[i].base,
+								   boot->machine->places[i].size};
+	block->handoff.placement_count = manifest->place_count;
+	if (manifest->place_count > 0)
+		block->handoff.placements = virtual(boot, block->placements);
 }
 
 static void describe_framebuffer(const struct boot *boot, struct block *block)
@@ -176,6 +190,7 @@ struct twinboot_handoff *handoff_make(struct boot *boot)
 	describe_firmware(boot, block);
 	describe_kernel(boot, handoff);
 	describe_modules(boot, block);
+	describe_placements(boot, block);
 	describe_framebuffer(boot, block);
 	handoff->cpus = boot->cpu_count > 0 ? virtual(boot, boot->cpus) : NULL;
 	handoff->cpu_count = boot->cpu_count;

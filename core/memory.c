@@ -91,7 +91,7 @@ void memory_add(struct machine *machine, uint64_t base, uint64_t size, uint32_t 
 	rows[machine->region_count++] = (struct twinboot_region){base, size, type, 0};
 }
 
-static void normalise_into_scratch(struct memory *memory)
+void memory_update(struct memory *memory)
 {
 	struct machine *machine = memory->machine;
 	uint64_t *boundaries = at(machine->scratch);
@@ -112,7 +112,7 @@ void memory_init(struct memory *memory, struct machine *machine)
 			   i == 0 ? TWINBOOT_MEMORY_KERNEL : TWINBOOT_MEMORY_MODULE);
 	memory_add(machine, machine->manifest.base, machine->manifest.size, TWINBOOT_MEMORY_MODULE);
 	memory_add(machine, framebuffer->base, framebuffer->size, TWINBOOT_MEMORY_FRAMEBUFFER);
-	normalise_into_scratch(memory);
+	memory_update(memory);
 }
 
 int memory_is_free(const struct memory *memory, uint64_t base, uint64_t size, uint32_t also)

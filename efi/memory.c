@@ -31,11 +31,15 @@ struct memory_attributes_table {
 };
 _Static_assert(sizeof(struct memory_attributes_table) == 16, "UEFI 2.10, 4.6.4");
 
+/* The buffers, the arena, the low page, the kernel's place, and a piece for each row of the map within an adapter's
+   places. */
+#define ALLOCATIONS_MAX 128
+
 /* Everything here comes from AllocatePages, so that it can go back. */
 static struct {
 	EFI_PHYSICAL_ADDRESS base;
 	UINTN pages;
-} allocations[8];
+} allocations[ALLOCATIONS_MAX];
 static UINTN allocation_count;
 
 static struct {
@@ -256,8 +260,26 @@ int memory_map_read(struct machine *machine, UINTN *key)
 	return 1;
 }
 
+/* An adapter's place may hold what boot services use, which nobody writes to before they are gone. What is free of it
+   is taken, so that nothing else gets there. A piece that somebody else has taken since the map was read is found out
+   by core once the firmware is gone. */
+static void keep_place(const struct machine *machine, const struct machine_range *place)
+{
+	const struct twinboot_region *rows = at(machine->regions);
+	for (uint32_t i = 0; i < machine->region_count && allocation_count + 8 < ALLOCATIONS_MAX; i++) {
+		EFI_PHYSICAL_ADDRESS low = rows[i].base_phys > place->base ? rows[i].base_phys : place->base;
+		uint64_t end = rows[i].base_phys + rows[i].length;
+		if (end > place->base + place->size)
+			end = place->base + place->size;
+		if (rows[i].type == TWINBOOT_MEMORY_USABLE && low < end)
+			allocate(AllocateAddress, end - low, &low);
+	}
+}
+
 int memory_for_core(struct machine *machine)
 {
+	for (uint32_t i = 0; i < MANIFEST_PLACES_MAX; i++)
+		keep_place(machine, &machine->places[i]);
 	/* First, or the rest might lie there. A kernel that does not find its place will be mapped where it
 	 * lies. */
 	EFI_PHYSICAL_ADDRESS base = machine->place_wanted;

@@ -55,6 +55,20 @@ static void describe_manifest(struct load_part *part, const struct manifest *man
 	part->crc32c = crc32c(0, manifest, manifest->size);
 }
 
+/* Of a part that begins with a module which can run at one address alone; 0 for all others. */
+static uint64_t fixed_address(const struct manifest *manifest, uint32_t part)
+{
+	const struct manifest_place *places = manifest_places(manifest);
+	for (uint32_t i = 0; i < manifest->place_count; i++) {
+		if (places[i].module >= manifest->module_count)
+			continue;
+		const struct manifest_module *module = &manifest_modules(manifest)[places[i].module];
+		if (module->part == part && module->offset == 0)
+			return places[i].address;
+	}
+	return 0;
+}
+
 struct load_table payload_table(const struct payload *payload)
 {
 	const struct manifest *manifest = payload->manifest;
@@ -72,6 +86,7 @@ struct load_table payload_table(const struct payload *payload)
 		part->stored = parts[i].stored;
 		part->crc32c = parts[i].crc32c;
 		part->offset = payload->at[i];
+		part->address = fixed_address(manifest, i);
 	}
 	describe_manifest(&table.parts[count], manifest);
 	table.parts[count].offset = payload->at[count];

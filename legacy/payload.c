@@ -56,8 +56,9 @@ void payload_place(struct machine *machine, const struct load_table *table)
 	machine->part_count = table->part_count - 1;
 	for (uint32_t i = 0; i < table->part_count; i++)
 		*payload_range(machine, table, i) = (struct machine_range){0, table->parts[i].size};
-	/* First what has a place of its own, so that nothing else lies there. */
-	for (uint32_t i = 0; i < table->part_count; i++) {
+	/* First what has a place of its own, so that nothing else lies there; of these the foreign kernel of an adapter,
+	   which can run nowhere else, before part 0, the adapter, which can. */
+	for (uint32_t i = table->part_count; i-- > 0;) {
 		const struct load_part *part = &table->parts[i];
 		if (part->address != 0 && memory_free_from(machine, part->address) >= part->size)
 			payload_range(machine, table, i)->base = part->address;

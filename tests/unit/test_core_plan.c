@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/memory.c core/records.c common/paging.c core/payload.c formats/crc32c.c common/log.c common/text.c */
+/* links: core/places.c core/memory.c core/records.c common/paging.c core/payload.c formats/crc32c.c common/log.c common/text.c */
 /*
  * core_boot()'s plan on hostile machines: whatever firmware says, the boot is refused in a sentence, or
  * nothing is touched that is not free, memory for it suffices, and the page tables map what the contract

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/memory.c common/paging.c core/payload.c formats/crc32c.c common/log.c common/text.c */
+/* links: core/places.c core/memory.c common/paging.c core/payload.c formats/crc32c.c common/log.c common/text.c */
 /* UEFI runtime services in the page tables: each page with the permissions of the last row that holds it and
    with the memory type that the direct map gives it; and page 0, which is nobody's. */
 #include <setjmp.h>
