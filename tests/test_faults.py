@@ -357,7 +357,7 @@ MORE_RUDE = {
         firmware=UEFI,
     ),
     "image-cut-off": Rude(
-        (Edit("efi/main.c", "size = loaded->ImageSize;", "size = loaded->ImageSize - 4096;"),), "TB45: ", UEFI
+        (Edit("efi/payload.c", "loaded->ImageSize}", "loaded->ImageSize - 4096}"),), "TB45: ", UEFI
     ),
     "small-framebuffer": Rude(
         (
