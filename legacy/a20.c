@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Address line A20. It may be on already, come on late, or hang on one of three switches; each loop is
-   bounded, since a machine without a keyboard controller answers FFh for ever. */
+/* Address line A20 may be on already, come on late, or obey any of three switches: the BIOS, the keyboard controller,
+   port 92h. Each loop is bounded, since a machine without a keyboard controller answers FFh for ever. */
 #include "legacy.h"
 
 #include "common/port.h"
@@ -21,8 +21,8 @@
 
 #define IO_DELAY_PORT 0x80
 
-/* Two addresses 1 MiB apart; with A20 off they are one. A word of the interrupt vector table that no device
-   uses: INT 80h, as Linux does. */
+/* These two addresses lie 1 MiB apart, so with A20 off they are one. The lower one is a word of the interrupt vector
+   table that no device uses: INT 80h, which Linux takes, too. */
 #define PROBE_LOW  (0x80 * 4)
 #define PROBE_HIGH (PROBE_LOW + 0x100000)
 
@@ -63,7 +63,7 @@ static void by_keyboard_controller(void)
 	keyboard_ready();
 }
 
-int a20_enable(void)
+static int enable(void)
 {
 	const uint32_t at_once = 32, late = 200000;
 	if (a20_is_on(at_once))
@@ -77,4 +77,10 @@ int a20_enable(void)
 		return 1;
 	out8(FAST_GATE, (uint8_t)((in8(FAST_GATE) | FAST_GATE_A20) & ~FAST_GATE_RESET));
 	return a20_is_on(late);
+}
+
+void a20_require(void)
+{
+	if (!enable())
+		die(ERROR_A20);
 }

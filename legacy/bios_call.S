@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The three ways between the worlds: from the boot sector's real mode to C in protected mode, from there to a BIOS
+ * There are three ways between the worlds: from the boot sector's real mode to C in protected mode, from there to a BIOS
  * service in real mode and back, and from there to a function of core in long mode and back.
  */
 #include "common/registers.h"
@@ -43,9 +43,10 @@ loader_entry:
  * void bios_call(uint32_t vector, struct bios_registers *registers)
  * void handler_call(uint32_t handler, struct bios_registers *registers)
  *
- * Calls a real-mode interrupt by its number, or its handler by segment and offset. The registers travel on the stack, which lies below 64 KiB and so is the same in both
- * modes; all of them, since services destroy what they do not return. Interrupts are on only inside the service:
- * E820 of VirtualBox 5.2 came back with IF set.
+ * Calls a real-mode interrupt by its number, or its handler by segment and offset. All registers travel, since services
+ * destroy what they do not return; they do so on the stack, which lies below 64 KiB and so is the same in both modes.
+ * The IRET at the end of a service turns interrupts on, which lets the timer's in, and the CLI behind it turns them off
+ * again. (It would be needed anyway: E820 of VirtualBox 5.2 comes back with IF set.)
  */
 	.globl bios_call
 bios_call:
@@ -59,11 +60,11 @@ handler_call:
 	mov	40(%esp), %esi
 	mov	%esp, saved_esp
 
-	/* For the service's IRET: flags, CS, IP. */
+	/* The service's IRET takes these: flags, CS, IP. */
 	pushw	$0x0202 /* IF */
 	pushw	$0
 	pushw	$returned
-	/* For our LRET: the service itself. */
+	/* Our LRET goes to the service itself. */
 	pushl	%eax
 	sub	$32, %esp
 	mov	%esp, %edi

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The boot sector: reads the loader, makes sure of it, and enters it with the drive number in DL. Everything else can
- * then be C. An image holds it twice, in sector 0 and where El Torito looks on a CD: the two differ in what compose
- * wrote at their end.
+ * The boot sector reads the loader, makes sure that it is whole, and enters it with the drive number in DL. Everything
+ * else can then be C. An image holds this sector twice, in sector 0 and where El Torito looks on a CD; the two differ in
+ * the numbers that compose wrote at their end.
  */
 #include "formats/load_table.h"
 #include "say.inc"
@@ -21,8 +21,8 @@
 	.section .boot, "ax", @progbits
 	.globl boot_sector
 boot_sector:
-	/* Firmware that emulates disks writes drive numbers and the like into what it takes for a BPB, so code
-	   starts behind one; and some (ThinkPads) boots a stick only if the BPB's sector size and geometry look
+	/* Firmware that emulates disks writes drive numbers and the like into what it takes for a BIOS parameter block
+	   (BPB), so code starts behind one. ThinkPads boot a stick only if that block's sector size and geometry look
 	   right. */
 	jmp	start
 	nop
@@ -43,8 +43,9 @@ flat:
 	mov	$STACK_TOP, %sp
 	sti
 
-	/* DL can be wrong (HP Brio 8314), and tells nothing by its value: a CD is E0h here and 9Fh there. The drive that
-	   it names is believed if this loader is there; if not, the first hard disk gets a chance. */
+	/* DL can be wrong (HP Brio 8314), and its value tells nothing: a CD is E0h on one machine and 9Fh on another
+	   (VMware). So the drive that it names is believed if this loader is there; if not, the first hard disk gets a
+	   chance. */
 	mov	%dl, drive
 	call	load
 	cmpb	$FIRST_HARD_DISK, drive
@@ -110,7 +111,7 @@ load:	pushl	packet + BOOT_PACKET_LBA
 sentence:
 	.asciz	"twinboot: TB00: cannot read loader; attach as hard disk or write image again\r\n"
 
-	/* What follows is compose's. */
+	/* compose writes the rest. */
 	.org boot_sector + BOOT_PACKET_OFFSET
 packet:	.byte	16, 0
 	.word	0

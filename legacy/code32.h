@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Included before everything else in legacy/'s C files: the assembler works for 64-bit objects (-Wa,--64),
-   the code is 32-bit. */
+/* The compiler includes this before everything else in legacy/'s C files: the assembler makes 64-bit objects
+   (-Wa,--64), and would take their 32-bit code for 64-bit code. */
 __asm__(".code32");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The end of a boot that cannot go on, as long as there is a BIOS to go back to. All of it also works before .bss is
-   cleared (TB03), so it keeps nothing there. */
+/* The end of a boot that cannot go on, as long as there is a BIOS to go back to. TB03 comes this way before .bss is
+   cleared, so nothing here keeps anything there. */
 #include "legacy.h"
 
 #include "common/port.h"
@@ -36,8 +36,8 @@ static int key_take(void)
 	return 1;
 }
 
-/* Ten seconds, or until a key is pressed from now on: what comes next may clear the screen. Each service lets the
-   timer's interrupt in. */
+/* The next boot device may clear the screen, so a person gets ten seconds, or until a key is pressed. Keys from before
+   do not count. Each call of the BIOS lets the timer's interrupt in. */
 static void wait_for_reader(void)
 {
 	const volatile uint32_t *tick = fixed(TICKS);
@@ -45,7 +45,7 @@ static void wait_for_reader(void)
 		;
 	uint32_t last = *tick, ticks = 0;
 	for (int i = 0; i < LOOKS_MAX && ticks < SECONDS_TO_READ * TICKS_A_SECOND && !key_take(); i++) {
-		/* Counted, not subtracted: at midnight the BIOS begins at 0 again. */
+		/* Changes are counted, since the BIOS begins at 0 again at midnight. */
 		ticks += *tick != last;
 		last = *tick;
 	}
@@ -54,7 +54,7 @@ static void wait_for_reader(void)
 void give_up(const char *error)
 {
 	video_text();
-	if (serial_start()) { /* anew: BIOS calls change the UART's settings */
+	if (serial_start()) { /* anew: BIOS services change the UART's settings */
 		serial_write("\r\ntwinboot: ");
 		serial_write(error);
 		serial_write("\r\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reads what the load table names, with INT 13h extensions (EDD-3), in the largest calls that BIOSes take. */
+/* The payload comes from the boot disk, by the extensions of INT 13h (EDD-3) and in the largest calls that BIOSes take. */
 #include "legacy.h"
 
 #include "formats/load_table.h"
@@ -15,8 +15,8 @@
 #define SECTORS_A_CALL 127
 #define BYTES_A_CALL   0x10000u
 
-/* After an error, this many times fewer: 127, 16, 2, 1. More steps would make a person wait, since a disk can
-   take seconds to fail. */
+/* After an error calls get this many times smaller: 127 sectors, 16, 2, 1. More steps would make a person wait, since a
+   disk can take seconds to fail. */
 #define SMALLER 8
 
 #define SECTOR_MAX 4096u
@@ -29,8 +29,8 @@ struct disk_packet {
 };
 _Static_assert(sizeof(struct disk_packet) == 16, "EDD-3, table 7");
 
-/* The load table came with the loader itself; what is said there is believed only if it adds up, and speaks of
-   the kernel that this loader was linked with. */
+/* The load table came with the loader itself. It is believed only if it adds up, and if its kernel is the one that this
+   loader was linked with. */
 static const struct load_table *checked_table(void)
 {
 	struct load_table *table = (struct load_table *)load_table;
@@ -41,9 +41,9 @@ static const struct load_table *checked_table(void)
 	return table;
 }
 
-/* Reads whole sectors to `to` in the bounce buffer. A read that fails once can succeed after a reset, and one
-   that fails always can succeed in smaller pieces: 0 asks for those. A sector that cannot be read even alone
-   ends the boot. */
+/* Reads whole sectors to `to` in the bounce buffer. A read that fails once can succeed after a reset. One that fails
+   each time can succeed in smaller pieces: 0 asks the caller for those. A sector that cannot be read even alone ends the
+   boot. */
 static int read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors, void *to)
 {
 	static struct disk_packet packet;
@@ -109,7 +109,7 @@ static void clear_words(void *to, uint32_t bytes)
 	__asm__ volatile("rep stosl" : "+D"(to), "+c"(words) : "a"(0) : "memory");
 }
 
-/* A part's memory: first what is stored, then zeros. */
+/* Fills a part's memory: the stored bytes come first, then zeros. */
 static void load_part(const struct load_part *part, uint32_t drive, uint32_t sector_shift,
 		      const struct machine_range *memory)
 {
@@ -124,6 +124,7 @@ static void load_part(const struct load_part *part, uint32_t drive, uint32_t sec
 			call_max = (sectors + SMALLER - 1) / SMALLER; /* from here on */
 			continue;
 		}
+		a20_require();
 		copy_words(to, bounce_buffer, sectors << sector_shift);
 		lba += sectors;
 		to += sectors << sector_shift;
@@ -132,7 +133,7 @@ static void load_part(const struct load_part *part, uint32_t drive, uint32_t sec
 	clear_words(to, (uint32_t)(end - to));
 }
 
-/* What a FAT directory says of a file (FAT32 File System Specification 1.03, section 6). */
+/* A FAT directory's entry for a file (FAT32 File System Specification 1.03, section 6). */
 struct directory_entry {
 	uint8_t name[11];
 	uint8_t attributes, reserved[8];
@@ -143,7 +144,7 @@ struct directory_entry {
 };
 _Static_assert(sizeof(struct directory_entry) == 32, "FAT32 File System Specification 1.03, section 6");
 
-/* Is the file that holds the payload still the one that the table was written for? */
+/* Ends the boot if the file that holds the payload is no longer the one that the table was written for. */
 static void check_file(const struct load_table *table, uint32_t drive, uint32_t sector_shift)
 {
 	if (table->file.offset == 0)
@@ -170,7 +171,7 @@ void payload_load(struct machine *machine)
 
 void network_stop(void)
 {
-	/* A disk needs no goodbye: it writes nothing that was not asked for. */
+	/* A disk needs no goodbye: it writes nothing to memory that was not asked for. */
 }
 
 /* The BIOS tries its next boot device (Plug and Play BIOS Specification 1.0A, 3.6). */

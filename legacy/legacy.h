@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the BIOS loader's own files tell each other. i686 code in flat protected mode. */
+/* The interface between the BIOS loader's own files. All of them are i686 code in flat protected mode. */
 #ifndef LEGACY_H
 #define LEGACY_H
 
@@ -10,7 +10,7 @@
 #include "common/machine.h"
 #include "common/text.h"
 
-/* Laid out for bios_call.S. */
+/* bios_call.S copies this to the stack and pops it, so the order is that of the pops. */
 struct bios_registers {
 	uint32_t edi, esi, ebp, ebx, edx, ecx, eax;
 	uint16_t es, ds;
@@ -22,14 +22,15 @@ _Static_assert(sizeof(struct bios_registers) == 36, "bios_call.S copies 36 bytes
 #define FLAG_CARRY (1u << 0)
 #define FLAG_ZERO  (1u << 6)
 
-/* bios_call.S: calls a real-mode interrupt; everything in `registers` goes in and comes out. */
+/* bios_call.S: calls a real-mode interrupt. Everything in `registers` goes in and comes out. Interrupts are on inside the
+   service and for an instant after it. */
 void bios_call(uint32_t vector, struct bios_registers *registers);
 
-/* The same, for a handler that stands in no vector: its segment above its offset. */
+/* The same for a handler that no vector points to; `handler` has its segment in the upper half, its offset in the lower. */
 void handler_call(uint32_t handler, struct bios_registers *registers);
 
-/* The same for core: calls `function` in long mode on `page_tables` (the physical address of a page map level 4) and
-   returns its result. core_call() is how. */
+/* bios_call.S: calls `function` in long mode on `page_tables` (the physical address of a page map level 4) and returns
+   its result. Only core_call() uses it. */
 uint32_t long_mode_call(uint32_t page_tables, const void *function, struct machine *machine);
 
 static inline int carry(const struct bios_registers *registers)
@@ -66,17 +67,19 @@ static inline void *far_pointer(uint16_t segment, uint16_t offset)
 _Noreturn void give_up(const char *error);
 _Noreturn void die(const char *format, ...); /* the same, with `format` as text_format() takes it */
 
-int a20_enable(void); /* a20.c: 0 if it stays off */
+/* a20.c: turns address line A20 on, or ends in die(). Any BIOS service may have turned it off (Syslinux asks each time,
+   too), so this comes between a service and an access above 1 MiB. */
+void a20_require(void);
 
 /* long_mode.c */
 int long_mode_exists(void);
 void long_mode_start(void); /* once, before the first core_call() */
-/* Calls core_prepare() or core_boot() and returns the result. Ends in die() if A20 stays off. */
+/* Calls core_prepare() or core_boot() and returns the result. */
 uint32_t core_call(const void *function, struct machine *machine);
 
 /* memory.c */
 void base_memory_check(void); /* ends in die() if the loader does not fit */
-uint32_t ebda_address(void);  /* the extended BIOS data area's, or 0 */
+uint32_t ebda_address(void);  /* of the extended BIOS data area, or 0 */
 void memory_map_read(struct machine *machine);
 /* Bytes from `base` on that are usable, in one piece, below 4 GiB, and not yet a part's. */
 uint64_t memory_free_from(const struct machine *machine, uint64_t base);
@@ -87,17 +90,17 @@ uint64_t memory_find(const struct machine *machine, uint64_t size, uint64_t step
 
 /* payload.c */
 struct load_table;
-/* Whether it is what the build wrote. */
+/* Returns 1 if the table is what the build wrote. */
 int load_table_is_whole(struct load_table *table);
 /* Chooses the place in memory of every part of the table; ends in die() if there is none. */
 void payload_place(struct machine *machine, const struct load_table *table);
-/* The memory of the table's part `index`, the manifest's included. */
+/* Returns the memory of the table's part `index`; the manifest is the last part. */
 struct machine_range *payload_range(struct machine *machine, const struct load_table *table, uint32_t index);
 
 /* disk.c or, in twinboot.0, pxe.c */
 void payload_load(struct machine *machine);
-void network_stop(void);         /* from here on no network card writes to memory */
-_Noreturn void door_leave(void); /* gives the machine back to BIOS or ROM, for the next boot device */
+void network_stop(void);         /* afterwards no network card writes to memory */
+_Noreturn void door_leave(void); /* gives the machine back to BIOS or ROM, which try the next boot device */
 
 void tables_find(struct machine *machine); /* tables.c */
 int64_t clock_read(void);                  /* clock.c: as twinboot_handoff.wall_clock */
@@ -106,7 +109,7 @@ int64_t clock_read(void);                  /* clock.c: as twinboot_handoff.wall_
 void video_set(struct machine *machine, const struct twinboot_needs *needs);
 void video_text(void); /* undoes video_set(): BIOS services write text again */
 
-/* checksum.c: as core's crc32c(), bit by bit: a load table does not deserve a table. */
+/* checksum.c: the same sum as core's crc32c(). It works bit by bit, since one load table does not deserve a table. */
 uint32_t crc32c_small(const uint8_t *data, uint32_t size);
 
 /* linker/legacy.ld */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* core is 64-bit code: does the processor run it, with which page tables, and what does it find there? */
+/* The way to core, which is 64-bit code: this file asks whether the processor can run it, and makes its page tables. */
 #include "legacy.h"
 
 #include "common/port.h"
@@ -13,7 +13,7 @@
 #define SYSTEM_TARGET_MODE 0xec00 /* AMD64: what the operating system will use */
 #define TARGET_LONG_MODE   2
 
-/* For the low 4 GiB: one page map level 4, one page directory pointer table, four page directories of 2 MiB
+/* They map the low 4 GiB: one page map level 4, one page directory pointer table, four page directories of 2 MiB
    pages, and one page table for the first of these pages. */
 static uint64_t page_tables[7][512] __attribute__((aligned(4096)));
 
@@ -53,6 +53,7 @@ static void map_low_memory(void)
 	}
 }
 
+/* The BIOS hears of long mode only through this call; its answer does not matter. */
 void long_mode_start(void)
 {
 	struct bios_registers r = {.eax = SYSTEM_TARGET_MODE, .ebx = TARGET_LONG_MODE};
@@ -62,9 +63,8 @@ void long_mode_start(void)
 
 uint32_t core_call(const void *function, struct machine *machine)
 {
-	if (!a20_enable())
-		die(ERROR_A20);
+	a20_require();
 	if (machine->serial)
-		serial_start();
+		serial_start(); /* anew: BIOS services change the UART's settings */
 	return long_mode_call((uint32_t)page_tables, function, machine);
 }

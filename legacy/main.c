@@ -5,14 +5,14 @@
 #include "common/log.h"
 #include "common/port.h"
 
-/* memory.c keeps up to 1024 entries; the workspace that core wants follows from that. */
+/* The BIOS' memory map may have so many entries. The workspace that core wants follows from that. */
 #define REGIONS_MAX 1024
 
 static struct machine machine;
 static struct twinboot_region regions[REGIONS_MAX + MACHINE_EXTRA_REGIONS];
 static uint8_t scratch[MACHINE_SCRATCH_SIZE(REGIONS_MAX)] __attribute__((aligned(8)));
 
-/* What is known before the BIOS is asked anything. */
+/* Notes all that is known before the BIOS is asked anything. */
 static void machine_start(uint32_t drive)
 {
 	machine.serial = (uint32_t)serial_start();
@@ -37,13 +37,12 @@ void legacy_main(uint32_t drive)
 	machine.tsc_entry = __builtin_ia32_rdtsc(); /* not sooner: a 486 has no such instruction */
 
 	/* Gather. */
-	if (!a20_enable()) /* before anything is loaded above 1 MiB */
-		die(ERROR_A20);
-	tables_find(&machine);
-	log_firmware(&machine);
+	a20_require(); /* a BIOS' tables can lie above 1 MiB */
 	memory_map_read(&machine);
+	tables_find(&machine); /* after the map, which may say where ACPI's tables lie */
+	log_firmware(&machine);
 	log_memory(&machine);
-	payload_load(&machine); /* after the map, which says where it can lie */
+	payload_load(&machine); /* after the map, which says where the payload can lie */
 	machine.tsc_payload_ready = __builtin_ia32_rdtsc();
 	log_payload(&machine);
 	machine.wall_clock = clock_read();
@@ -51,7 +50,7 @@ void legacy_main(uint32_t drive)
 	video_set(&machine, &manifest->needs); /* after the payload, which says what the kernel wishes */
 	log_framebuffer(&machine);
 
-	/* Prepare, and give up while the BIOS can still go on with another device. */
+	/* Prepare, and give up as long as the BIOS can go on with another device. */
 	long_mode_start();
 	if (!core_call(core_prepare, &machine))
 		give_up(machine.error);

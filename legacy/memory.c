@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* INT 15h E820h, as ACPI 6.5, 15.1 describes it and as BIOSes do it. */
+/* Memory on a BIOS: the map (INT 15h E820h, ACPI 6.5, 15.1), the end of base memory, and places that are free. */
 #include "legacy.h"
 
 #define BIOS_MEMORY_SIZE 0x12
@@ -12,21 +12,20 @@ enum address_range_type { RANGE_MEMORY = 1, RANGE_RESERVED, RANGE_ACPI, RANGE_NV
 struct address_range {
 	uint64_t base, length;
 	uint32_t type;
-	uint32_t extended; /* asked for, and ignored: some BIOSes leave it zero, which would mean "ignore
-			      this" */
+	uint32_t extended; /* ignored: some BIOSes leave it 0, which would say "ignore this entry" */
 };
 _Static_assert(sizeof(struct address_range) == 24, "ACPI 6.5, table 15.6");
 
-/* The extended BIOS data area (EBDA) lies at the top of base memory: its segment stands at 40Eh, and INT 12h says how
-   much memory is below it. Either can be nonsense (Linux, arch/x86/kernel/ebda.c), and is believed only within these
+/* The extended BIOS data area (EBDA) lies at the top of base memory. Its segment stands at 40Eh, and INT 12h says how
+   much memory is below it. Either can be nonsense (Linux, arch/x86/kernel/ebda.c): both are believed only within these
    bounds. */
 #define EBDA_SEGMENT   0x40e
 #define BASE_SANE_LOW  (128u << 10)
 #define BASE_SANE_HIGH (640u << 10)
 #define ONE_MIB        (1u << 20)
 
-/* Where parts without a place of their own may begin. Kernels that are linked lower are moved down by core,
-   and find their place free. */
+/* Parts without a place of their own begin here or higher. A kernel that is linked lower is moved down by core, and
+   so finds its place free. */
 #define LOWEST UINT64_C(0x200000)
 
 static uint32_t contract_type(uint32_t type)
@@ -56,7 +55,7 @@ uint32_t ebda_address(void)
 	return is_sane(address) ? address : 0;
 }
 
-/* Some BIOSes' INT 12h leaves the EBDA out (Dell): the lower of both counts. */
+/* The lower of both counts, since the INT 12h of some BIOSes (Dell's) leaves the EBDA out. */
 static uint32_t base_memory_end(void)
 {
 	struct bios_registers r = {0};
@@ -82,7 +81,7 @@ static void add(struct machine *machine, uint64_t base, uint64_t length, uint32_
 	rows[machine->region_count++] = (struct twinboot_region){base, length, type, 0};
 }
 
-/* Some BIOSes call the EBDA usable. */
+/* All above base memory is reserved up to 1 MiB: some BIOSes call the EBDA usable. */
 static void reserve_ebda(struct machine *machine)
 {
 	uint32_t from = base_memory_end();
@@ -104,8 +103,8 @@ void memory_map_read(struct machine *machine)
 			.edi = offset_of(&range),
 		};
 		bios_call(BIOS_SYSTEM, &r);
-		/* Some BIOSes end the list with CF instead of EBX = 0, and forget SMAP then: CF goes first.
-		 */
+		/* CF is looked at first: some BIOSes end the list with it instead of EBX = 0, and then
+		   forget SMAP. */
 		if (carry(&r)) {
 			if (machine->region_count == 0)
 				die(ERROR_MEMORY_MAP, "not supported");
@@ -119,7 +118,7 @@ void memory_map_read(struct machine *machine)
 	reserve_ebda(machine);
 }
 
-/* A row that wraps goes on to the end of memory, as core takes it. */
+/* A row that wraps goes on to the end of memory; core reads it so, too. */
 static uint64_t end_of(const struct twinboot_region *row)
 {
 	uint64_t end = row->base_phys + row->length;
@@ -137,14 +136,14 @@ static int grow(const struct machine *machine, uint64_t *end)
 	return *end != before;
 }
 
-/* Ends [base, *end) where [low, high) begins. */
+/* Shortens [base, *end) to end before [low, high). */
 static void cut(uint64_t base, uint64_t *end, uint64_t low, uint64_t high)
 {
 	if (low < *end && high > base)
 		*end = low > base ? low : base;
 }
 
-/* Whatever the order of the rows and however they overlap. */
+/* The rows come in any order and may overlap, so each is looked at. */
 uint64_t memory_free_from(const struct machine *machine, uint64_t base)
 {
 	const struct twinboot_region *rows = fixed((uint32_t)machine->regions);
@@ -170,7 +169,7 @@ struct search {
 	uint64_t best, largest;
 };
 
-/* The first place from `low` on that suits. */
+/* Keeps the first place from `low` on that suits, if it is lower than the best so far. */
 static void consider(struct search *search, uint64_t low)
 {
 	if (low < LOWEST)
@@ -187,7 +186,7 @@ static void consider(struct search *search, uint64_t low)
 		search->best = place;
 }
 
-/* The lowest free place of all begins where something else begins or ends. */
+/* The lowest free place of all begins where something else begins or ends, so only those places are tried. */
 uint64_t memory_find(const struct machine *machine, uint64_t size, uint64_t step, uint64_t offset,
 		     uint64_t *largest)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The load table, which names the payload's parts, and where in memory each of them goes. Who reads them is
-   the door's business: disk.c, or pxe.c. */
+/* The load table names the payload's parts; this file says where in memory each of them goes. disk.c or pxe.c reads
+   them to there. */
 #include "legacy.h"
 
 #include "formats/load_table.h"
@@ -37,7 +37,7 @@ struct machine_range *payload_range(struct machine *machine, const struct load_t
 	return part + 1 < table->part_count ? &machine->parts[part] : &machine->manifest;
 }
 
-/* As good as the place that it should have had: equal modulo 2 MiB, so that large pages fit. */
+/* A part that cannot have its own place gets one that is equal modulo 2 MiB, so that large pages fit as well. */
 static uint64_t find(const struct machine *machine, const struct load_part *part)
 {
 	uint64_t largest = 0, step = part->address != 0 ? LARGE_PAGE : PAGE_SIZE;
@@ -56,8 +56,8 @@ void payload_place(struct machine *machine, const struct load_table *table)
 	machine->part_count = table->part_count - 1;
 	for (uint32_t i = 0; i < table->part_count; i++)
 		*payload_range(machine, table, i) = (struct machine_range){0, table->parts[i].size};
-	/* First what has a place of its own, so that nothing else lies there; of these the foreign kernel of an adapter,
-	   which can run nowhere else, before part 0, the adapter, which can. */
+	/* Parts that have a place of their own come first, so that no other part takes it. Of these, part 0 comes last:
+	   it can be an adapter, which can run elsewhere, and its foreign kernel cannot. */
 	for (uint32_t i = table->part_count; i-- > 0;) {
 		const struct load_part *part = &table->parts[i];
 		if (part->address != 0 && memory_free_from(machine, part->address) >= part->size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fetches twinboot.payload through the network boot ROM (Intel, Preboot Execution Environment 2.1) that
- * started us: from the server and the folder that this program came from, by the ROM's own TFTP, block by
+ * The payload comes through the network boot ROM (Intel, Preboot Execution Environment 2.1) that started us: it is
+ * twinboot.payload on the server and in the folder that this program came from. The ROM's own TFTP fetches it block by
  * block, since there may be little base memory.
  */
 #include "legacy.h"
@@ -25,18 +25,16 @@ enum pxe_service {
 #define BIOS_NETWORK     0x1a
 #define NETWORK_FIND_PXE 0x5650
 
-/* The ROM sends each lost packet again by itself; this is for what it gives up: a server that is silent. But
-   iPXE gives up at once, with this status, at a block that comes twice, as it does when an acknowledgement
+/* The ROM sends each lost packet again by itself, and gives up if the server stays silent; then the whole file is fetched
+   anew. But iPXE gives up at once, with this status, at a block that comes twice, and one does when an acknowledgement
    was lost. */
 #define FETCH_TRIES             3
 #define FETCH_TRIES_TWICE       20
 #define STATUS_OUT_OF_RESOURCES 0x06
 
-/* As many bytes as a block of Ethernet holds behind the headers of IP, UDP and TFTP; what every ROM must
-   take; and the port, in the network's byte order. */
-#define BLOCK_MAX 1468u
-#define BLOCK_MIN 512u
-#define TFTP_PORT 0x4500
+#define BLOCK_MAX 1468u  /* bytes of an Ethernet frame behind the headers of IP, UDP and TFTP */
+#define BLOCK_MIN 512u   /* every ROM must take these */
+#define TFTP_PORT 0x4500 /* 69, in the network's byte order */
 
 #define NAME_MAX 128u
 
@@ -80,7 +78,7 @@ _Static_assert(sizeof(struct dhcp) == 240, "RFC 2131, 2");
 extern uint32_t pxe_on_stack, pxenv_at_entry, pxe_entry;
 extern uint8_t pxe_handler[], pxe_leave[];
 
-/* The ROM writes into these: low memory. */
+/* The ROM writes into these, so they lie in low memory. */
 static struct tftp_open source;
 static struct {
 	uint32_t blocks_left_at; /* bytes of the bounce buffer that were read already */
@@ -107,7 +105,7 @@ static void copy_bytes(void *to, const void *from, uint32_t bytes)
 	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
 }
 
-/* Every parameter structure begins with the status. 0 is success, for the call as for the service. */
+/* Every parameter structure begins with the status. The call itself has one in AX. 0 is success in both. */
 static uint16_t pxe_call(enum pxe_service service, void *parameters)
 {
 	struct bios_registers r = {
@@ -174,7 +172,7 @@ static void find_services(void)
 		die(ERROR_NO_PXE);
 }
 
-/* An option's bytes, 0 if it is not there. Some answers lack the cookie: then there are no options. */
+/* Returns an option's bytes, or 0 if it is not there. An answer without the cookie has no options. */
 static const uint8_t *option(const struct dhcp *dhcp, uint32_t size, uint8_t which, uint8_t *length)
 {
 	static const uint8_t cookie[4] = {99, 130, 83, 99};
@@ -202,8 +200,8 @@ static int is_address(const uint8_t *address)
 	return (address[0] | address[1] | address[2] | address[3]) != 0;
 }
 
-/* The server that sent us, its file's folder with twinboot.payload in it, and the way there. 0 if the answer
-   does not name them. */
+/* Fills `source` with the server that sent us, the name of twinboot.payload in the folder of the file that it sent, and
+   the way there. Returns 0 if the answer does not name them. */
 static int read_answer(const struct dhcp *dhcp, uint32_t size)
 {
 	uint8_t length, router_length, mask_length;
@@ -234,7 +232,7 @@ static int read_answer(const struct dhcp *dhcp, uint32_t size)
 	copy_bytes(source.name, file, folder);
 	copy_bytes(source.name + folder, PXE_PAYLOAD_NAME, sizeof(PXE_PAYLOAD_NAME));
 
-	/* On another subnet, through the router. The relay's address is not one. */
+	/* A server on another subnet is reached through the router. (The relay's address is not a router's.) */
 	const uint8_t *mask = option(dhcp, size, DHCP_SUBNET_MASK, &mask_length);
 	const uint8_t *router = option(dhcp, size, DHCP_ROUTER, &router_length);
 	for (int i = 0; mask != 0 && router != 0 && mask_length == 4 && router_length >= 4 && i < 4; i++)
@@ -279,8 +277,8 @@ static void stream_close(void)
 	pxe_call(PXE_TFTP_CLOSE, &close);
 }
 
-/* One packet into the bounce buffer. Which size was agreed upon may come back as nonsense, so the end is a
-   packet with nothing in it, or one that is shorter than the one before. */
+/* Fetches one packet into the bounce buffer. The size that was agreed upon may come back as nonsense, so the last packet
+   is known by having nothing in it, or less than the one before. */
 static int stream_fill(void)
 {
 	static struct tftp_read read;
@@ -294,6 +292,7 @@ static int stream_fill(void)
 	stream.status = pxe_call(PXE_TFTP_READ, &read);
 	if (stream.status != 0)
 		return 0;
+	a20_require();
 	stream.blocks_left_at = 0;
 	stream.filled = read.size;
 	stream.is_last = read.size == 0 || read.size < before || read.size < BLOCK_MIN;
@@ -325,7 +324,7 @@ static _Noreturn void die_of(const char *sentence)
 	die(sentence, source.name, (uint64_t)s[0], (uint64_t)s[1], (uint64_t)s[2], (uint64_t)s[3]);
 }
 
-/* The stream comes in order: what lies between two parts is dropped. */
+/* The stream comes in order, so the bytes between two parts are read and dropped. */
 static int stream_skip_to(uint64_t offset)
 {
 	uint8_t dropped;
@@ -375,7 +374,7 @@ void payload_load(struct machine *machine)
 	stream_close();
 }
 
-/* pxelinux's order; what a ROM answers does not matter. */
+/* The order is pxelinux's. A ROM's answers do not matter: there is nobody else to ask. */
 void network_stop(void)
 {
 	static const uint8_t services[] = {PXE_UNDI_SHUTDOWN, PXE_UNLOAD_STACK, PXE_STOP_UNDI};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The beginning of twinboot.0, where a network boot ROM loads and calls it (Intel, Preboot Execution Environment 2.1,
- * 4.4.5): makes sure of the loader that follows, keeps what is needed to call the ROM and to go back to it, and enters
- * the loader.
+ * twinboot.0 begins here: a network boot ROM loads and calls it (Intel, Preboot Execution Environment 2.1, 4.4.5). This
+ * code makes sure that the loader behind it is whole, keeps what is needed to call the ROM and to go back to it, and
+ * enters the loader.
  */
 #include "formats/pxe_payload.h"
 #include "say.inc"
@@ -44,8 +44,8 @@ boot_sector:
 	mov	%ss, rom_stack + 2
 	jmp	loader_entry
 
-/* What handler_call() calls: the ROM's own entry point, with the parameters where both of its kinds want them, on the
-   stack (!PXE) and in registers (PXENV+). Interrupts are on: the ROM waits for its clock. */
+/* handler_call() calls this. It calls the ROM's own entry point, with the parameters on the stack for !PXE and in
+   registers for PXENV+. Interrupts are on, since the ROM waits for its clock. */
 	.globl pxe_handler
 pxe_handler:
 	sti
@@ -56,7 +56,7 @@ pxe_handler:
 	add	$6, %sp
 	iretw
 
-/* handler_call() comes here to give the machine back: to the ROM, which tries the next boot device. */
+/* handler_call() comes here to give the machine back to the ROM, which tries the next boot device. */
 	.globl pxe_leave
 pxe_leave:
 	cli

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Finds the entry points that a BIOS leaves in low memory. */
+/* The entry points that a BIOS leaves in memory: ACPI's (ACPI 6.5, 5.2.5.1) and those of SMBIOS. */
 #include "legacy.h"
 
 #include "common/entry_points.h"
@@ -12,14 +12,14 @@
 /* Entry points lie at multiples of 16. */
 static uint32_t search(uint32_t from, uint32_t to, int (*is_it)(const uint8_t *))
 {
-	for (; from < to; from += 16)
+	for (from = (from + 15) & ~15u; from < to; from += 16)
 		if (is_it(fixed(from)))
 			return from;
 	return 0;
 }
 
 /* SMBIOS 3.7, 6.1 and 7.1: structure type 0 is "BIOS Information"; byte 4 numbers the vendor among the
-   strings behind it. Only the first structure is looked at: that is where every BIOS has it. */
+   strings behind it. Only the first structure is looked at, since every BIOS has that one first. */
 static void vendor_read(const uint8_t *entry_point, char *name)
 {
 	const uint32_t table_length = 0x16, table_address = 0x18, vendor_number = 4;
@@ -37,6 +37,19 @@ static void vendor_read(const uint8_t *entry_point, char *name)
 		name[i] = table[at] >= ' ' && table[at] <= '~' ? (char)table[at] : '?';
 }
 
+/* The CSM of UEFI firmware may leave the RSDP in the memory of ACPI's tables alone (projectacrn/acrn-hypervisor #4302). */
+static uint32_t search_acpi_memory(const struct machine *machine)
+{
+	const struct twinboot_region *rows = fixed((uint32_t)machine->regions);
+	uint32_t found = 0;
+	for (uint32_t i = 0; i < machine->region_count && found == 0; i++)
+		if (rows[i].type == TWINBOOT_MEMORY_ACPI_RECLAIMABLE && rows[i].base_phys < FOUR_GIB &&
+		    rows[i].length < FOUR_GIB - rows[i].base_phys)
+			found = search((uint32_t)rows[i].base_phys,
+				       (uint32_t)(rows[i].base_phys + rows[i].length), is_rsdp);
+	return found;
+}
+
 void tables_find(struct machine *machine)
 {
 	uint32_t ebda = ebda_address();
@@ -44,6 +57,8 @@ void tables_find(struct machine *machine)
 		machine->rsdp = search(ebda, ebda + EBDA_SEARCHED, is_rsdp);
 	if (machine->rsdp == 0)
 		machine->rsdp = search(BIOS_AREA, AREA_END, is_rsdp);
+	if (machine->rsdp == 0)
+		machine->rsdp = search_acpi_memory(machine);
 	machine->smbios2 = search(SMBIOS_AREA, AREA_END, is_smbios2);
 	machine->smbios3 = search(SMBIOS_AREA, AREA_END, is_smbios3);
 	if (machine->smbios2 != 0)

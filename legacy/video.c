@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* VBE (VESA BIOS Extension Core Functions 3.0): a linear framebuffer, or the text mode the BIOS left. */
+/* VBE (VESA BIOS Extension Core Functions 3.0) gives a linear framebuffer. Without one, the BIOS' text mode stays. */
 #include "legacy.h"
 
 #include "common/mode.h"
@@ -60,12 +60,13 @@ _Static_assert(sizeof(struct mode_info) == 256, "VBE 3.0, 4.4");
 
 #define VBE3 0x0300
 
-/* The services write into these: whole, zeroed before, in low memory. */
+/* The services write into these, so they lie in low memory. They have the size that the standard says, and are zeroed
+   before each call: some BIOSes write all of them, others only a part. */
 static struct controller_info controller;
 static struct mode_info info;
 static uint8_t edid[EDID_SIZE];
 
-/* Not in .bss, which is not clear yet when TB03 is said. */
+/* A value other than 0 keeps this out of .bss, which is not cleared yet when TB03 is said. */
 static int in_text_mode = 1;
 
 /* The status stands in AX; the upper half of EAX is rubbish on some PCs. */
@@ -124,7 +125,7 @@ static int read_mode(uint32_t number, struct machine_framebuffer *f)
 	f->blue_size = linear_masks ? info.linear_blue.size : info.blue.size;
 	f->blue_shift = linear_masks ? info.linear_blue.position : info.blue.position;
 	if (f->red_size == 0 || f->green_size == 0 || f->blue_size == 0)
-		return 0; /* packed pixels through a palette */
+		return 0; /* these packed pixels are numbers of a palette's colours */
 	return f->pitch >= f->width * ((f->bits_per_pixel + 7) / 8);
 }
 
@@ -146,7 +147,7 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs)
 			modes[count++] = (struct mode){candidate.width, candidate.height,
 						       candidate.bits_per_pixel, list[i]};
 
-	/* A mode that cannot be set after all is struck from the list. */
+	/* The next best mode is tried if one cannot be set after all. */
 	int choice;
 	while ((choice = mode_choose(modes, count, needs, has_edid ? edid : 0, &text)) >= 0) {
 		uint32_t number = modes[choice].id;

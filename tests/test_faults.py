@@ -164,7 +164,7 @@ class Rude:
 
 
 TURN_A20_OFF = "out8(0x92, in8(0x92) & 0xfc);\n\t"
-A20_ASKED = "if (!a20_enable()) /* before anything"
+A20_ASKED = "a20_require(); /* a BIOS'"
 A20_OFF = Edit("legacy/main.c", A20_ASKED, TURN_A20_OFF + A20_ASKED)
 A20_OFF_LATE = Edit("legacy/main.c", "\tnetwork_stop();\n", "\tnetwork_stop();\n\t" + TURN_A20_OFF + "\n")
 A20_NOT_BY_BIOS = Edit("legacy/a20.c", "bios_call(BIOS_SYSTEM, &r);", "(void)r;")
@@ -218,6 +218,17 @@ RUDE = {
                 "legacy/long_mode.c",
                 "\treturn long_mode_call(",
                 "\twhile (!(in8(0x92) & 2))\n\t\t__asm__ volatile(\"hlt\");\n\treturn long_mode_call(",
+            ),
+        ),
+    ),
+    "a20-off-by-each-read": Rude(
+        (
+            Edit("legacy/disk.c", '#include "legacy.h"\n', '#include "legacy.h"\n#include "common/port.h"\n'),
+            Edit("legacy/disk.c", "\t\tif (!carry(&r))\n", "\t\t" + TURN_A20_OFF + "\tif (!carry(&r))\n"),
+            Edit(
+                "legacy/disk.c",
+                "\t__asm__ volatile(\"rep movsl\"",
+                "\twhile (!(in8(0x92) & 2))\n\t\t__asm__ volatile(\"hlt\");\n\t__asm__ volatile(\"rep movsl\"",
             ),
         ),
     ),
