@@ -345,27 +345,28 @@ inspect: $(OUT)/inspect $(if $(filter command line,$(origin IMAGE)),,$(IMAGE)) #
 
 # ---- Running -------------------------------------------------------------------------------------------------------
 
-RUNNER := $(PYTHON) runner
-STARTED := $(if $(filter-out 0,$(COLD)),,--started $(OUT)/started)
-RUN := $(RUNNER) run --image $(IMAGE) --timeout $(RUN_TIMEOUT) --memory $(RUN_MEMORY) $(STARTED)
+RUNNER := TWINBOOT_CACHE=$(OUT) TWINBOOT_KVM=0 $(PYTHON) runner
+BOOT := --memory $(RUN_MEMORY) --kernel '$(call quoted,$(KERNEL))' $(if $(filter-out 0,$(COLD)),--cold)
+# A kernel that runs on is a normal kernel: 124 says that time was up.
+RUN = $(RUNNER) run $(BOOT) --timeout $(RUN_TIMEOUT) $(1) $(IMAGE) || test $$? = 124
 
 .PHONY: screens
 screens: $(IMAGE) ## capture both screens into docs/, as the README shows them
-	$(RUN) --bios --uefi --screens $(OUT)/screens
+	$(call RUN,--screens $(OUT)/screens)
 	cp $(OUT)/screens/bios.png docs/screen-bios.png
 	cp $(OUT)/screens/uefi.png docs/screen-uefi.png
 
 .PHONY: run run-bios run-uefi debug-bios debug-uefi
 run: $(IMAGE) ## boot the image through BIOS and through UEFI and show what the kernel said
-	@$(RUN) --bios --uefi
+	@$(call RUN)
 run-bios: $(IMAGE) ## boot it through BIOS only
-	@$(RUN) --bios
+	@$(call RUN,--bios)
 run-uefi: $(IMAGE) ## boot it through UEFI only
-	@$(RUN) --uefi
+	@$(call RUN,--uefi)
 debug-bios: $(IMAGE) ## QEMU stopped before the BIOS' first instruction; prints the gdb command
-	@$(RUNNER) debug --firmware bios --image $(IMAGE) --kernel '$(call quoted,$(KERNEL))' --loader $(OUT)/legacy.elf
+	@$(RUNNER) run --gdb --bios $(BOOT) --loader $(OUT)/legacy.elf $(IMAGE)
 debug-uefi: $(IMAGE) ## the same for UEFI
-	@$(RUNNER) debug --firmware uefi --image $(IMAGE) --kernel '$(call quoted,$(KERNEL))' --loader $(OUT)/efi.so
+	@$(RUNNER) run --gdb --uefi $(BOOT) --loader $(OUT)/efi.so $(IMAGE)
 
 include bench/bench.mk
 

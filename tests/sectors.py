@@ -7,6 +7,9 @@ EXIT_FAILURE = bytes.fromhex("ba f4 00 b0 11 ee") + HALT
 TRIPLE_FAULT = bytes.fromhex("0f 01 1e f0 7d cc") + HALT  # lidt of zeros at 7df0h; int3
 POWER_OFF = bytes.fromhex("ba 04 06 b8 00 20 ef") + HALT  # ACPI's S5 through q35's PM1a control
 
+WAIT = bytes.fromhex("ba fd 03 ec a8 01 74 fb ba f8 03 ec ee")  # reads a byte from COM1 and sends it back
+BY_CHANCE = bytes.fromhex("0f 31 f6 c4 04 b0 10 74 02 b0 11 ba f4 00 ee")  # success or failure, by a bit of the TSC
+
 TEXT = "\x1b[2J\x1b[01;01Hkey=value\r\ntwinboot-kernel=end result=ok\n"
 
 
