@@ -96,3 +96,11 @@ const void *acpi_table(const struct acpi *acpi, const char signature[4], uint32_
 	}
 	return NULL;
 }
+
+#define MADT_FIRST_ENTRY 44u
+
+const uint8_t *acpi_madt_next(const uint8_t *madt, uint32_t length, const uint8_t *entry)
+{
+	uint32_t at = entry == NULL ? MADT_FIRST_ENTRY : (uint32_t)(entry - madt) + entry[1];
+	return at + 2 <= length && madt[at + 1] >= 2 && madt[at + 1] <= length - at ? madt + at : NULL;
+}

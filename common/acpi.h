@@ -28,4 +28,8 @@ const void *acpi_table_at(const struct acpi *acpi, uint64_t physical, const char
 /* The first table of that name with a good checksum, or NULL. */
 const void *acpi_table(const struct acpi *acpi, const char signature[4], uint32_t *length);
 
+/* The entry of a MADT (ACPI 6.5, 5.2.12) behind `entry`, for NULL the first one. Its byte 0 is the type, byte 1 its size,
+   all of which lies in the table. NULL behind the last one, or behind one whose size cannot be. */
+const uint8_t *acpi_madt_next(const uint8_t *madt, uint32_t length, const uint8_t *entry);
+
 #endif

@@ -2,15 +2,15 @@
 /* The other processors: found in ACPI's MADT, started together, each left waiting in the kernel's address
  * space. */
 #include "core.h"
+#include "common/acpi.h"
 #include "common/registers.h"
 
 /* ACPI 6.5, 5.2.12 */
-#define MADT_FIRST_ENTRY 44
-#define MADT_LOCAL_APIC  0
-#define MADT_X2APIC      9
-#define MADT_ENABLED     1u
-#define XAPIC_NO_CPU     0xff
-#define X2APIC_NO_CPU    UINT32_MAX /* also everyone's address: an INIT to it would stop this CPU too */
+#define MADT_LOCAL_APIC 0
+#define MADT_X2APIC     9
+#define MADT_ENABLED    1u
+#define XAPIC_NO_CPU    0xff
+#define X2APIC_NO_CPU   UINT32_MAX /* also everyone's address: an INIT to it would stop this CPU too */
 
 /* Intel SDM 3A 11.4 and 11.12: registers by offset from the base, or as MSRs. */
 #define APIC_ID           0x20
@@ -69,6 +69,22 @@ static int is_listed(const struct twinboot_cpu *cpus, uint32_t count, uint32_t a
 	return 0;
 }
 
+/* An entry of the MADT, if it is that of a processor that is there. */
+static int is_processor(const uint8_t *entry, struct twinboot_cpu *cpu)
+{
+	uint32_t flags = 0;
+	if (entry[0] == MADT_LOCAL_APIC && entry[1] >= 8 && entry[3] != XAPIC_NO_CPU) {
+		cpu->processor_id = entry[2];
+		cpu->apic_id = entry[3];
+		flags = read32(entry + 4);
+	} else if (entry[0] == MADT_X2APIC && entry[1] >= 16 && read32(entry + 4) != X2APIC_NO_CPU) {
+		cpu->apic_id = read32(entry + 4);
+		flags = read32(entry + 8);
+		cpu->processor_id = read32(entry + 12);
+	}
+	return (flags & MADT_ENABLED) != 0;
+}
+
 uint32_t cpus_list(const struct machine *machine, struct twinboot_cpu *cpus)
 {
 	uint32_t length, count = 1;
@@ -78,32 +94,18 @@ uint32_t cpus_list(const struct machine *machine, struct twinboot_cpu *cpus)
 	uint32_t own = cpu_has_apic() ? own_apic_id() : 0; /* without one, no other CPU can be reached */
 	if (cpus != NULL)
 		cpus[0].apic_id = own;
-	for (uint32_t at = MADT_FIRST_ENTRY; at + 2 <= length && count < CPUS_MAX;) {
-		const uint8_t *entry = madt + at;
-		uint32_t size = entry[1], id, uid, flags;
-		if (size < 2 || size > length - at)
-			break;
-		at += size;
-		if (entry[0] == MADT_LOCAL_APIC && size >= 8 && entry[3] != XAPIC_NO_CPU) {
-			uid = entry[2];
-			id = entry[3];
-			flags = read32(entry + 4);
-		} else if (entry[0] == MADT_X2APIC && size >= 16 && read32(entry + 4) != X2APIC_NO_CPU) {
-			id = read32(entry + 4);
-			flags = read32(entry + 8);
-			uid = read32(entry + 12);
-		} else {
-			continue;
-		}
-		if (!(flags & MADT_ENABLED))
+	for (const uint8_t *entry = NULL;
+	     count < CPUS_MAX && (entry = acpi_madt_next(madt, length, entry)) != NULL;) {
+		struct twinboot_cpu cpu;
+		if (!is_processor(entry, &cpu))
 			continue;
 		if (cpus == NULL) {
-			count += id != own;
-		} else if (id == own) {
-			cpus[0].processor_id = uid;
-		} else if (!is_listed(cpus, count, id)) {
-			cpus[count].apic_id = id;
-			cpus[count++].processor_id = uid;
+			count += cpu.apic_id != own;
+		} else if (cpu.apic_id == own) {
+			cpus[0].processor_id = cpu.processor_id;
+		} else if (!is_listed(cpus, count, cpu.apic_id)) {
+			cpus[count].apic_id = cpu.apic_id;
+			cpus[count++].processor_id = cpu.processor_id;
 		}
 	}
 	return count;

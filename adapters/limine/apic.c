@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "adapters/limine/apic.h"
 
+#include "common/acpi.h"
 #include "common/registers.h"
 
 #include <cpuid.h>
@@ -38,16 +39,15 @@
 #define ENTRY_MASKED     (1u << 16)
 
 /* ACPI 6.5, 5.2.12 */
-#define MADT_FIRST_ENTRY 44
-#define MADT_IO_APIC     1
-#define MADT_NMI         4
-#define MADT_X2APIC_NMI  10
-#define MADT_ALL         0xff
-#define MADT_X2APIC_ALL  UINT32_MAX
-#define INTI_POLARITY    0x3
-#define INTI_ACTIVE_LOW  0x3
-#define INTI_TRIGGER     0xc
-#define INTI_LEVEL       0xc
+#define MADT_IO_APIC    1
+#define MADT_NMI        4
+#define MADT_X2APIC_NMI 10
+#define MADT_ALL        0xff
+#define MADT_X2APIC_ALL UINT32_MAX
+#define INTI_POLARITY   0x3
+#define INTI_ACTIVE_LOW 0x3
+#define INTI_TRIGGER    0xc
+#define INTI_LEVEL      0xc
 
 /* I/O APIC */
 #define IOAPIC_SELECT     0x00
@@ -136,14 +136,10 @@ static void mask_all(const struct apic *apic)
 		mask(apic, APIC_LVT_CMCI);
 }
 
-/* The next entry of the MADT behind `entry`, NULL for the first one, or NULL. */
+/* The entry of the MADT behind `entry`, for NULL the first one, or NULL; also where there is no MADT. */
 static const uint8_t *next(const struct apic *apic, const uint8_t *entry)
 {
-	uint32_t at = entry == NULL ? MADT_FIRST_ENTRY : (uint32_t)(entry - apic->madt) + entry[1];
-	if (apic->madt == NULL || at + 2 > apic->madt_length || apic->madt[at + 1] < 2 ||
-	    apic->madt[at + 1] > apic->madt_length - at)
-		return NULL;
-	return apic->madt + at;
+	return apic->madt != NULL ? acpi_madt_next(apic->madt, apic->madt_length, entry) : NULL;
 }
 
 /* MPS INTI flags (ACPI 6.5, table 5.26). What conforms to the bus is high and edge, as NMIs are. */
