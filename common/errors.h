@@ -131,5 +131,8 @@
 #define ERROR_LIMINE_CPU \
 	"TB67: the processor with APIC ID %u was parked and does not come when called; please report this with the " \
 	"machine's name"
+#define ERROR_LIMINE_X2APIC \
+	"TB68: the kernel wants local APICs in xAPIC mode, and this machine's are locked in x2APIC mode; ask for x2APIC in " \
+	"the MP request"
 
 #endif

@@ -51,6 +51,13 @@
 #define KERNEL_TSS 0x18 /* with the exception net alone */
 
 #ifndef __ASSEMBLER__
+static inline uint64_t read_cr3(void)
+{
+	uint64_t value;
+	__asm__ volatile("mov %%cr3, %0" : "=r"(value));
+	return value;
+}
+
 static inline uint64_t read_cr4(void)
 {
 	uint64_t value;

@@ -139,6 +139,8 @@ void acpi_locations(void (*visit)(const char *name, uint64_t physical, uint64_t 
 bool smbios_structures(unsigned entry, uint64_t *physical, uint64_t *size);
 /* Calls `visit` for each entry of the MADT, whatever it is. */
 void madt_entries(void (*visit)(const uint8_t *entry));
+/* The same for the DMAR and the IVRS. */
+void iommu_entries(void (*visit_intel)(const uint8_t *entry), void (*visit_amd)(const uint8_t *entry));
 
 /* efi.c */
 void check_efi(void);

@@ -193,22 +193,47 @@ void acpi_locations(void (*visit)(const char *name, uint64_t physical, uint64_t 
 static void (*visit_entry)(const uint8_t *entry);
 static void (*visit_processor)(uint32_t apic_id, uint32_t processor_id);
 
-static void visit_if_madt(const struct table *table)
-{
-	const uint8_t *entry = (const uint8_t *)table + 44, *end = (const uint8_t *)table + table->length;
+/* A table that is a list of entries, each with its length in its second byte or in its second word. */
+static struct list {
+	const char *signature;
+	uint32_t first; /* offset of the first entry */
+	bool is_long;
+} wanted;
 
-	if (!has_signature(table, "APIC"))
+static void visit_if_wanted(const struct table *table)
+{
+	const uint8_t *entry = (const uint8_t *)table + wanted.first,
+		      *end = (const uint8_t *)table + table->length;
+	unsigned length;
+
+	if (!has_signature(table, wanted.signature))
 		return;
-	for (; entry + 2 <= end && entry[1] >= 2; entry += entry[1])
+	for (; entry + 4 <= end; entry += length) {
+		length = wanted.is_long ? entry[2] | (unsigned)entry[3] << 8 : entry[1];
+		if (length < 2)
+			return;
 		visit_entry(entry);
+	}
+}
+
+static void each_entry(struct list list, void (*visit)(const uint8_t *entry))
+{
+	if (!handoff->rsdp_phys)
+		return;
+	wanted = list;
+	visit_entry = visit;
+	each_table(visit_if_wanted);
 }
 
 void madt_entries(void (*visit)(const uint8_t *entry))
 {
-	if (!handoff->rsdp_phys)
-		return;
-	visit_entry = visit;
-	each_table(visit_if_madt);
+	each_entry((struct list){"APIC", 44, false}, visit);
+}
+
+void iommu_entries(void (*visit_intel)(const uint8_t *entry), void (*visit_amd)(const uint8_t *entry))
+{
+	each_entry((struct list){"DMAR", 48, true}, visit_intel);
+	each_entry((struct list){"IVRS", 48, true}, visit_amd);
 }
 
 static void visit_if_processor(const uint8_t *entry)

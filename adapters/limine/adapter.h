@@ -40,6 +40,14 @@ static inline int is_asked(const struct adapter *adapter, enum limine_feature fe
 const struct twinboot_module *adapter_module(const struct adapter *adapter, enum twinboot_role role);
 uint32_t adapter_role(const struct adapter *adapter, uint32_t index); /* of a module: enum twinboot_role */
 
+/* Physical memory as it is seen here, NULL if it is not: the direct map has all memory, and all else below 4 GiB. */
+const uint8_t *adapter_seen(const struct adapter *adapter, uint64_t physical, uint64_t size);
+/* A page of device registers, wherever it is. */
+volatile uint8_t *adapter_device(struct adapter *adapter, uint64_t physical);
+
+/* iommu.c: turned off, unless the kernel asks to keep them. */
+void iommus_disable(struct adapter *adapter);
+
 /* tables.c: rows of the map for the firmware's tables. */
 void tables_claim(struct adapter *adapter);
 #define TABLES_MAX    128u              /* of ACPI's root table */

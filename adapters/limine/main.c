@@ -7,6 +7,7 @@
 #include "adapters/limine/adapter.h"
 
 #include "adapters/fail.h"
+#include "common/registers.h"
 
 #include <stddef.h>
 
@@ -38,13 +39,48 @@ static void find_kernel(struct adapter *adapter)
 		adapter_fail(ERROR_NO_LIMINE);
 }
 
+#define FOUR_GIB UINT64_C(0x100000000)
+
+const uint8_t *adapter_seen(const struct adapter *adapter, uint64_t physical, uint64_t size)
+{
+	const struct twinboot_handoff *handoff = adapter->handoff;
+	int is_there = physical < FOUR_GIB && size <= FOUR_GIB - physical;
+	for (uint32_t i = 0; i < handoff->memory_map_count && !is_there; i++) {
+		const struct twinboot_region *row = &handoff->memory_map[i];
+		is_there = row->type <= TWINBOOT_MEMORY_RUNTIME_DATA && physical >= row->base_phys &&
+			   physical - row->base_phys < row->length &&
+			   size <= row->length - (physical - row->base_phys);
+	}
+	return is_there && physical != 0 ? (const uint8_t *)(handoff->direct_map_base + physical) : NULL;
+}
+
+volatile uint8_t *adapter_device(struct adapter *adapter, uint64_t physical)
+{
+	uint64_t here = adapter->handoff->direct_map_base + physical;
+	if (physical >= FOUR_GIB) {
+		struct paging own = adapter->paging;
+		own.root = (uint64_t *)(own.offset + page_down(read_cr3()));
+		paging_map(&own, page_down(here), page_down(physical), PAGE_SIZE, MAP_WRITE | MAP_UNCACHED);
+	}
+	return (volatile uint8_t *)here;
+}
+
 /* Before anything is asked of them. */
 static void find_tables(struct adapter *adapter)
 {
 	const struct twinboot_handoff *handoff = adapter->handoff;
-	adapter->acpi = (struct acpi){handoff->rsdp_phys, handoff->direct_map_size, handoff->direct_map_base};
+	/* No pointer of ACPI's is followed to above 4 GiB, where there are holes: 32-bit systems read these tables, too. */
+	adapter->acpi = (struct acpi){handoff->rsdp_phys, FOUR_GIB, handoff->direct_map_base};
 	adapter->apic.direct_map = handoff->direct_map_base;
 	adapter->apic.madt = acpi_table(&adapter->acpi, "APIC", &adapter->apic.madt_length);
+}
+
+/* The protocol's own rule. Without the request for processors a kernel gets the mode that could be had. */
+static void check_apic_mode(const struct adapter *adapter)
+{
+	if (is_asked(adapter, LIMINE_FEATURE_MP) && apic_is_x2(&adapter->apic) &&
+	    !(adapter->plan->requests[LIMINE_FEATURE_MP].argument & LIMINE_MP_X2APIC))
+		adapter_fail(ERROR_LIMINE_X2APIC);
 }
 
 static void make_map(struct adapter *adapter)
@@ -74,8 +110,10 @@ _Noreturn void kernel_main(const struct twinboot_handoff *handoff)
 	make_map(&adapter);
 	tables_claim(&adapter);
 	space_build(&adapter);
+	check_apic_mode(&adapter);
 	cpus_list(&adapter);
 	crossings_make(&adapter);
+	iommus_disable(&adapter);
 	ioapics_mask(&adapter.apic);
 	apic_settle(&adapter.apic, adapter.cpus[0].processor_id);
 	cpus_send(&adapter);

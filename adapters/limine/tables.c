@@ -12,18 +12,9 @@
 	 MAP_TYPE(LIMINE_RESERVED_MAPPED))
 #define ACPI_ROWS (MAP_TYPE(LIMINE_ACPI_RECLAIMABLE) | MAP_TYPE(LIMINE_ACPI_NVS))
 
-/* NULL where it cannot be read: the direct map has all memory, and all else below 4 GiB. */
-static const uint8_t *seen(const struct adapter *adapter, uint64_t physical, uint64_t size)
-{
-	uint64_t end = adapter->handoff->direct_map_size;
-	if (physical == 0 || physical >= end || size > end - physical)
-		return NULL;
-	return acpi_seen(&adapter->acpi, physical);
-}
-
 static void claim(struct adapter *adapter, uint64_t physical, uint64_t size, uint32_t keep)
 {
-	if (seen(adapter, physical, size) != NULL)
+	if (adapter_seen(adapter, physical, size) != NULL)
 		map_set(&adapter->map, physical, size, LIMINE_RESERVED_MAPPED, NEVER | keep);
 }
 
@@ -50,7 +41,7 @@ static uint64_t number(const uint8_t *bytes, uint32_t offset, uint32_t size)
 
 static void claim_table(struct adapter *adapter, uint64_t physical)
 {
-	const uint8_t *table = seen(adapter, physical, TABLE_HEADER);
+	const uint8_t *table = adapter_seen(adapter, physical, TABLE_HEADER);
 	uint64_t length = table != NULL ? number(table, TABLE_LENGTH, 4) : 0;
 	if (length >= TABLE_HEADER && length <= ACPI_TABLE_SIZE_MAX)
 		claim(adapter, physical, length, ACPI_ROWS);
@@ -72,7 +63,7 @@ static void claim_from_fadt(struct adapter *adapter)
 static void claim_acpi(struct adapter *adapter)
 {
 	uint64_t tables[TABLES_MAX];
-	const uint8_t *rsdp = seen(adapter, adapter->acpi.rsdp, RSDP_SIZE);
+	const uint8_t *rsdp = adapter_seen(adapter, adapter->acpi.rsdp, RSDP_SIZE);
 	if (rsdp == NULL)
 		return;
 	int is_new = rsdp[RSDP_REVISION] >= 2;
@@ -91,8 +82,8 @@ static void claim_acpi(struct adapter *adapter)
 static void claim_smbios(struct adapter *adapter)
 {
 	const struct twinboot_handoff *handoff = adapter->handoff;
-	const uint8_t *two = seen(adapter, handoff->smbios2_phys, 31),
-		      *three = seen(adapter, handoff->smbios3_phys, 24);
+	const uint8_t *two = adapter_seen(adapter, handoff->smbios2_phys, 31),
+		      *three = adapter_seen(adapter, handoff->smbios3_phys, 24);
 	if (two != NULL) {
 		claim(adapter, handoff->smbios2_phys, two[5], 0);
 		claim(adapter, number(two, 0x18, 4), number(two, 0x16, 2), 0);
@@ -117,7 +108,7 @@ static void claim_smbios(struct adapter *adapter)
 
 static void claim_efi_table(struct adapter *adapter, uint64_t physical)
 {
-	const uint8_t *header = seen(adapter, physical, EFI_HEADER);
+	const uint8_t *header = adapter_seen(adapter, physical, EFI_HEADER);
 	if (header != NULL)
 		claim(adapter, physical, number(header, EFI_HEADER_SIZE, 4), 0);
 }
@@ -126,7 +117,7 @@ static void claim_efi_table(struct adapter *adapter, uint64_t physical)
 static void claim_vendor(struct adapter *adapter, uint64_t physical)
 {
 	uint64_t size = 2;
-	const uint8_t *text = seen(adapter, physical, PAGE_SIZE);
+	const uint8_t *text = adapter_seen(adapter, physical, PAGE_SIZE);
 	while (text != NULL && size < PAGE_SIZE && number(text, (uint32_t)size - 2, 2) != 0)
 		size += 2;
 	claim(adapter, physical, size, 0);
@@ -135,7 +126,7 @@ static void claim_vendor(struct adapter *adapter, uint64_t physical)
 static void claim_efi(struct adapter *adapter)
 {
 	uint64_t physical = adapter->handoff->efi_system_table_phys;
-	const uint8_t *system = seen(adapter, physical, EFI_SYSTEM_TABLE);
+	const uint8_t *system = adapter_seen(adapter, physical, EFI_SYSTEM_TABLE);
 	if (system == NULL)
 		return;
 	uint64_t count = number(system, EFI_TABLE_COUNT, 8);

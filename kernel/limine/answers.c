@@ -15,7 +15,7 @@ static void check_presence(void)
 	static const enum request must[] = {
 		BOOTLOADER_INFO,    COMMAND_LINE, FIRMWARE_TYPE, STACK_SIZE,      HHDM,
 		PAGING_MODE,        MEMORY_MAP,   ENTRY_POINT,   EXECUTABLE_FILE, DATE_AT_BOOT,
-		EXECUTABLE_ADDRESS, PERFORMANCE,  ENTROPY,
+		EXECUTABLE_ADDRESS,
 	};
 	static const enum request must_not[] = {DEVICE_TREE, RISCV_HART, UNKNOWN};
 	const char *missing = NULL, *invented = NULL;
@@ -99,6 +99,9 @@ static void check_numbers(uint64_t now)
 	if (hz)
 		check("tsc_frequency_is_plausible", hz->value >= 1000000 && hz->value < UINT64_C(10000000000),
 		      "%lu", hz->value);
+	/* Older loaders do not know them. */
+	check("new_features_are_answered", !is_strict() || (times && entropy && answer(COMMAND_LINE)),
+	      "not all of them");
 	if (times && hz)
 		check("performance_in_order",
 		      times->reset_us <= times->loader_us && times->loader_us < times->kernel_us &&

@@ -15,13 +15,15 @@ _Noreturn void limine_cpu_run(struct limine_cpu *cpu, uint64_t rsp, uint64_t rfl
 
 /* The base revision that the loader speaks. */
 uint32_t base_revision(void);
+/* Whether the state is as strict as base revision 5 has it: twinboot says so of every one. */
+bool is_strict(void);
 
 /* translate.c: the answers as a handoff of twinboot's contract, so that checks of what both promise serve both. Only the
    fields are filled that such checks read. */
 void translate(void);
 
 /* map.c */
-/* The type of the row in which the whole range lies, or -1. */
+/* The type of the rows in which the whole range lies, or -1 where that is not one. */
 int row_type(uint64_t physical, uint64_t length);
 /* Whether something that was handed over lies in the HHDM, in memory that is the kernel's to reclaim. */
 bool is_handed_over(const void *pointer, uint64_t size);
@@ -50,6 +52,10 @@ void check_state(const struct state *state);
 /* NULL, or what differs between two CPUs and must not. */
 const char *state_difference(const struct state *a, const struct state *b);
 bool stack_is_whole(uint64_t rsp);
+bool flags_are_agreed(uint64_t rflags);
+
+/* iommu.c: off, or left alone if asked for. */
+void check_iommus(void);
 
 /* space.c: the page tables. */
 void check_space(void);

@@ -13,6 +13,13 @@ uint32_t base_revision(void)
 	return asked_base >= 3 ? (uint32_t)base_word(1) : (uint32_t)asked_base;
 }
 
+bool is_strict(void)
+{
+	const struct answer_bootloader_info *info = answer(BOOTLOADER_INFO);
+
+	return base_revision() >= 5 || (info && !memcmp(info->name, "twinboot", sizeof("twinboot")));
+}
+
 static bool check_base_revision(void)
 {
 	fact("base_revision_asked", "%lu", asked_base);
@@ -54,6 +61,7 @@ _Noreturn void limine_run(uint64_t rdi, uint64_t rsp, uint64_t rflags, uint64_t 
 	space_complete();
 	state_read_apic(&state);
 	check_state(&state);
+	check_iommus();
 	check_acpi();
 	check_smbios();
 	check_answers();

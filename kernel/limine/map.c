@@ -24,10 +24,20 @@ static uint64_t end_of(const struct memory_row *row)
 
 int row_type(uint64_t physical, uint64_t length)
 {
-	for (uint64_t i = 0; i < map->count; i++)
-		if (map->rows[i]->base <= physical && physical + length <= end_of(map->rows[i]))
-			return (int)map->rows[i]->type;
-	return -1;
+	uint64_t end = physical + length;
+	int type = -1;
+
+	/* Neighbours of one type need not be one row. */
+	for (uint64_t i = 0; i < map->count && physical < end; i++) {
+		const struct memory_row *row = map->rows[i];
+		if (row->base > physical || end_of(row) <= physical)
+			continue;
+		if (type >= 0 && row->type != (uint64_t)type)
+			return -1;
+		type = (int)row->type;
+		physical = end_of(row);
+	}
+	return physical >= end ? type : -1;
 }
 
 bool is_handed_over(const void *pointer, uint64_t size)

@@ -21,7 +21,7 @@
 #ifndef KEEP
 #define KEEP 0
 #endif
-#define STACK         (96 * 1024 + 4)
+#define STACK         (96 * 1024 + 16)
 #define ENTROPY_WORDS 3
 
 const uint64_t asked_stack = STACK, asked_entropy = ENTROPY_WORDS, asked_base = BASE,
