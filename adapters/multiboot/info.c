@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "info.h"
 
+#include "adapters/records.h"
+
 #include <elf.h>
 #include <string.h>
 
@@ -66,16 +68,6 @@ uint32_t room_copy_text(struct room *room, const char *text)
 	return room_copy(room, text, (uint32_t)strlen(text) + 1, 1);
 }
 
-const void *scene_record(const struct scene *scene, uint32_t type)
-{
-	const struct twinboot_record *record = scene->handoff->records;
-	for (; record->type != TWINBOOT_RECORD_END;
-	     record = (const void *)((const char *)record + record->size))
-		if (record->type == type)
-			return record;
-	return NULL;
-}
-
 static uint32_t type_of(uint32_t efi_type)
 {
 	if (efi_type == EFI_CONVENTIONAL ||
@@ -107,7 +99,7 @@ static int raw_region(const struct scene *scene, uint64_t at, struct scene_regio
 		*region = (struct scene_region){d->physical, d->pages * PAGE_SIZE, type_of(d->type)};
 		return 1;
 	}
-	const struct twinboot_e820 *e820 = scene_record(scene, TWINBOOT_RECORD_E820);
+	const struct twinboot_e820 *e820 = record_find(scene->handoff, TWINBOOT_RECORD_E820);
 	if (e820 == NULL || at >= e820->count)
 		return 0;
 	const struct twinboot_e820_row *row = (const void *)((const char *)(e820 + 1) + at * e820->row_size);
@@ -165,7 +157,7 @@ uint32_t scene_memory_upper(const struct scene *scene)
 
 int scene_boot_device(const struct scene *scene, uint32_t *drive, uint32_t *partition)
 {
-	const struct twinboot_boot_medium *medium = scene_record(scene, TWINBOOT_RECORD_BOOT_MEDIUM);
+	const struct twinboot_boot_medium *medium = record_find(scene->handoff, TWINBOOT_RECORD_BOOT_MEDIUM);
 	if (scene->handoff->boot_device_type != TWINBOOT_BOOT_DEVICE_BIOS_DRIVE)
 		return 0;
 	*drive = scene->handoff->boot_drive;
@@ -176,7 +168,7 @@ int scene_boot_device(const struct scene *scene, uint32_t *drive, uint32_t *part
 struct scene_screen scene_screen(const struct scene *scene)
 {
 	const struct twinboot_framebuffer *f = scene->handoff->framebuffer;
-	const struct twinboot_text_mode *text = scene_record(scene, TWINBOOT_RECORD_TEXT_MODE);
+	const struct twinboot_text_mode *text = record_find(scene->handoff, TWINBOOT_RECORD_TEXT_MODE);
 	if (f != NULL)
 		return (struct scene_screen){MULTIBOOT_FRAMEBUFFER_RGB,
 					     f->base_phys,
@@ -233,7 +225,7 @@ void *scene_sections(const struct scene *scene, struct room *room, uint32_t *phy
 uint32_t scene_bound(const struct scene *scene)
 {
 	const struct twinboot_handoff *handoff = scene->handoff;
-	const struct twinboot_record *packet = scene_record(scene, TWINBOOT_RECORD_DHCP_ACK);
+	const struct twinboot_record *packet = record_find(scene->handoff, TWINBOOT_RECORD_DHCP_ACK);
 	struct scene_region region;
 	uint32_t rows = 0;
 	while (scene_region(scene, rows, &region))

@@ -42,9 +42,6 @@ void *room_take(struct room *room, uint32_t size, uint32_t alignment, uint32_t *
 uint32_t room_copy(struct room *room, const void *from, uint32_t size, uint32_t alignment);
 uint32_t room_copy_text(struct room *room, const char *text);
 
-/* The first record of that type, or NULL. */
-const void *scene_record(const struct scene *scene, uint32_t type);
-
 /* The memory map in E820h's types: on BIOS as the BIOS gave it, on UEFI from the firmware's own map. Call with
    `index` from 0 on; returns false behind the last row. */
 struct scene_region {

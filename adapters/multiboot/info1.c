@@ -2,6 +2,8 @@
 /* The Multiboot information structure (0.6.96, 3.3). */
 #include "info.h"
 
+#include "adapters/records.h"
+
 #include <string.h>
 
 static void write_memory(const struct scene *scene, struct room *room, struct multiboot1_info *info)
@@ -55,8 +57,9 @@ static void write_sections(const struct scene *scene, struct room *room, struct 
 
 static void write_vbe(const struct scene *scene, struct room *room, struct multiboot1_info *info)
 {
-	const struct twinboot_record *controller = scene_record(scene, TWINBOOT_RECORD_VBE_CONTROLLER);
-	const struct twinboot_vbe_mode *mode = scene_record(scene, TWINBOOT_RECORD_VBE_MODE);
+	const struct twinboot_record *controller =
+		record_find(scene->handoff, TWINBOOT_RECORD_VBE_CONTROLLER);
+	const struct twinboot_vbe_mode *mode = record_find(scene->handoff, TWINBOOT_RECORD_VBE_MODE);
 	if (controller == NULL || mode == NULL)
 		return;
 	info->flags |= MULTIBOOT1_INFO_VBE;

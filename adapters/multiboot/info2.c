@@ -2,6 +2,8 @@
 /* The Multiboot2 information (2.0, 3.6): a size, then tags, each at a multiple of 8. */
 #include "info.h"
 
+#include "adapters/records.h"
+
 #include <string.h>
 
 /* ACPI 6.5, 5.2.5.3 */
@@ -100,8 +102,9 @@ static void write_sections(const struct scene *scene, struct room *room)
 
 static void write_vbe(const struct scene *scene, struct room *room)
 {
-	const struct twinboot_record *controller = scene_record(scene, TWINBOOT_RECORD_VBE_CONTROLLER);
-	const struct twinboot_vbe_mode *mode = scene_record(scene, TWINBOOT_RECORD_VBE_MODE);
+	const struct twinboot_record *controller =
+		record_find(scene->handoff, TWINBOOT_RECORD_VBE_CONTROLLER);
+	const struct twinboot_vbe_mode *mode = record_find(scene->handoff, TWINBOOT_RECORD_VBE_MODE);
 	struct __attribute__((packed)) {
 		uint16_t mode, segment, offset, length;
 		uint8_t control[512], info[256];
@@ -189,7 +192,7 @@ static void write_efi(const struct scene *scene, struct room *room)
 
 static void write_network(const struct scene *scene, struct room *room)
 {
-	const struct twinboot_record *packet = scene_record(scene, TWINBOOT_RECORD_DHCP_ACK);
+	const struct twinboot_record *packet = record_find(scene->handoff, TWINBOOT_RECORD_DHCP_ACK);
 	if (packet != NULL)
 		tag_bytes(room, MULTIBOOT2_TAG_NETWORK, packet + 1, packet->size - (uint32_t)sizeof(*packet));
 }

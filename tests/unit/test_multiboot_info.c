@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: adapters/multiboot/info.c adapters/multiboot/info1.c adapters/multiboot/info2.c */
+/* links: adapters/records.c adapters/multiboot/info.c adapters/multiboot/info1.c adapters/multiboot/info2.c */
 /* What the Multiboot adapter tells its kernel, from handoffs of both firmwares. */
 #include <setjmp.h>
 #include <stdarg.h>
