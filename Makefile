@@ -102,6 +102,7 @@ PXE_OBJECTS    := $(call objects,i686,$(DOOR_PXE) $(LEGACY_SOURCES))
 EFI_OBJECTS    := $(call objects,efi,$(wildcard efi/*.c) $(SHARED))
 KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/*.c) $(wildcard kernel/*.S))
 ADAPTER_SHARED := $(call objects,x86_64,$(wildcard adapters/*.c) common/text.c core/string.c)
+MULTIBOOT_OBJECTS := $(ADAPTER_SHARED) $(call objects,x86_64,$(wildcard adapters/multiboot/*.c) $(wildcard adapters/multiboot/*.S) common/paging.c)
 LINUX_OBJECTS  := $(ADAPTER_SHARED) $(call objects,x86_64,$(wildcard adapters/linux/*.c) $(wildcard adapters/linux/*.S) common/paging.c formats/bzimage.c)
 LIMINE_OBJECTS := $(ADAPTER_SHARED) $(call objects,x86_64,$(wildcard adapters/limine/*.c) $(wildcard adapters/limine/*.S) common/paging.c common/acpi.c)
 FORMATS_OBJECTS := $(call objects,host,formats/crc32c.c formats/sha256.c)
@@ -224,7 +225,11 @@ $(OUT)/adapters/limine.elf: $(LIMINE_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(ADAPTER_LINK)
 
-ADAPTERS := $(OUT)/adapters/linux.elf $(OUT)/adapters/limine.elf
+$(OUT)/adapters/multiboot.elf: $(MULTIBOOT_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(ADAPTER_LINK)
+
+ADAPTERS := $(OUT)/adapters/linux.elf $(OUT)/adapters/limine.elf $(OUT)/adapters/multiboot.elf
 
 # ---- The payload: check, strip, pad, wrap, archive -----------------------------------------------------------------
 

@@ -135,4 +135,10 @@
 	"TB68: the kernel wants local APICs in xAPIC mode, and this machine's are locked in x2APIC mode; ask for x2APIC in " \
 	"the MP request"
 
+/* adapters/multiboot */
+#define ERROR_NO_MULTIBOOT \
+	"TB70: there is no Multiboot kernel beside the adapter that should start it; build the image again"
+#define ERROR_MULTIBOOT_INFORMATION \
+	"TB71: what the Multiboot kernel is to be told does not fit %u KiB; please report this with the machine's name"
+
 #endif

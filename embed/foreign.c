@@ -4,11 +4,14 @@
 #include "check.h"
 #include "limine.h"
 #include "linux.h"
+#include "multiboot.h"
 #include "needs.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FOUR_GIB UINT64_C(0x100000000)
 
 /* ---- Which protocol ---- */
 
@@ -29,6 +32,18 @@ static bool speaks_limine(const uint8_t *data, size_t size)
 	return elf_open(&elf, data, size, &quiet) && limine_is_spoken(&elf);
 }
 
+static bool speaks_multiboot2(const uint8_t *data, size_t size)
+{
+	return multiboot_speaks(data, size, 2);
+}
+
+static bool speaks_multiboot1(const uint8_t *data, size_t size)
+{
+	return multiboot_speaks(data, size, 1);
+}
+
+static bool read_multiboot(struct foreign *foreign, const struct input *file,
+			   const struct foreign_options *options, const struct report *report);
 static bool read_linux(struct foreign *foreign, const struct input *file,
 		       const struct foreign_options *options, const struct report *report);
 static bool read_limine(struct foreign *foreign, const struct input *file,
@@ -44,6 +59,8 @@ static const struct speaker {
 } speakers[] = {
 	{PROTOCOL_NATIVE, "native", "twinboot's own contract", NULL, speaks_native, NULL},
 	{PROTOCOL_LIMINE, "limine", "the Limine boot protocol", "limine", speaks_limine, read_limine},
+	{PROTOCOL_MULTIBOOT2, "multiboot2", "Multiboot 2", "multiboot", speaks_multiboot2, read_multiboot},
+	{PROTOCOL_MULTIBOOT1, "multiboot1", "Multiboot 1", "multiboot", speaks_multiboot1, read_multiboot},
 	{PROTOCOL_LINUX, "linux", "Linux' boot protocol", "linux", linux_is, read_linux},
 };
 #define SPEAKER_COUNT (sizeof(speakers) / sizeof(speakers[0]))
@@ -60,7 +77,8 @@ bool protocol_by_name(const char *name, enum protocol *protocol, FILE *messages)
 			*protocol = speakers[i].protocol;
 			return true;
 		}
-	return report_error(&report, "is no protocol; there are auto, native, limine and linux");
+	return report_error(
+		&report, "is no protocol; there are auto, native, limine, multiboot2, multiboot1 and linux");
 }
 
 /* A kernel that speaks nothing known is a bare ELF file, which is entered by twinboot's contract. */
@@ -165,6 +183,61 @@ static bool read_limine(struct foreign *foreign, const struct input *file,
 	return limine.plan->requests[LIMINE_FEATURE_EXECUTABLE_FILE].offset == LIMINE_ABSENT ||
 	       add_file(foreign, TWINBOOT_ROLE_ORIGINAL_FILE, MODULES_SECTION,
 			slash ? slash + 1 : options->path, file, report);
+}
+
+/* Where the image was linked, or anywhere that a relocatable kernel allows. */
+static struct manifest_place place_multiboot(const struct multiboot_kernel *kernel, size_t size)
+{
+	struct manifest_place place = {
+		.kind = TWINBOOT_PLACEMENT_TARGET, .size = size, .alignment = PAYLOAD_PAGE};
+
+	if (!(kernel->data.flags & MULTIBOOT_RELOCATABLE)) {
+		place.address = kernel->data.base;
+		return place;
+	}
+	place.alignment = kernel->alignment;
+	place.limit = kernel->greatest ? kernel->greatest : FOUR_GIB;
+	place.preferred = kernel->prefers_highest ? 0 : kernel->least;
+	return place;
+}
+
+static bool warn_of_text(const struct multiboot_kernel *kernel, const struct report *report)
+{
+	if (kernel->needs.flags & TWINBOOT_KEEP_TEXT_MODE)
+		report_warning(
+			report,
+			"asks for no video mode: on BIOS it finds text mode, on UEFI, which has none, a "
+			"framebuffer, and its text output stays invisible there");
+	return true;
+}
+
+static bool read_multiboot(struct foreign *foreign, const struct input *file,
+			   const struct foreign_options *options, const struct report *report)
+{
+	static struct multiboot_kernel kernel;
+	uint32_t protocol = foreign->protocol == PROTOCOL_MULTIBOOT2 ? 2 : 1;
+	size_t size, symbols_size;
+	uint8_t *image, *symbols;
+
+	(void)options;
+	if (!multiboot_read(&kernel, file->data, file->size, protocol, report) ||
+	    !multiboot_symbols(&kernel, file->data, file->size, &symbols, &symbols_size, report))
+		return false;
+	owned(foreign, symbols);
+	size = page_up(kernel.end) - kernel.data.base;
+	image = owned(foreign, calloc(1, size));
+	foreign->adapter_data = owned(foreign, malloc(sizeof(kernel.data)));
+	if (!image || !foreign->adapter_data)
+		return report_error(report, "does not fit the memory; free some");
+	multiboot_image(&kernel, image);
+	memcpy(foreign->adapter_data, &kernel.data, sizeof(kernel.data));
+	foreign->adapter_data_size = sizeof(kernel.data);
+	foreign->needs = kernel.needs;
+	add_module(foreign, TWINBOOT_ROLE_FOREIGN_KERNEL, FOREIGN_SECTION, "kernel", image, size);
+	if (symbols)
+		add_module(foreign, TWINBOOT_ROLE_SYMBOLS, MODULES_SECTION, "symbols", symbols, symbols_size);
+	foreign->places[foreign->place_count++] = place_multiboot(&kernel, size);
+	return warn_of_text(&kernel, report);
 }
 
 bool foreign_read(struct foreign *foreign, const struct foreign_options *options, FILE *messages)

@@ -53,11 +53,9 @@ static const uint8_t *find2(const uint8_t *file, size_t size)
 	return find(file, size, MULTIBOOT2_SEARCH, 8, sizeof(struct multiboot2_header), MULTIBOOT2_HEADER, 4);
 }
 
-uint32_t multiboot_recognise(const uint8_t *file, size_t size)
+bool multiboot_speaks(const uint8_t *file, size_t size, uint32_t protocol)
 {
-	if (find2(file, size))
-		return 2;
-	return find1(file, size) ? 1 : 0;
+	return (protocol == 2 ? find2 : find1)(file, size) != NULL;
 }
 
 /* What the header says of the image itself: four addresses, and an entry. */
@@ -399,6 +397,12 @@ bool multiboot_read(struct multiboot_kernel *kernel, const uint8_t *file, size_t
 {
 	struct addresses addresses = {0};
 
+	if (!multiboot_speaks(file, size, protocol))
+		return report_error(
+			report,
+			"has no Multiboot %u header in its first %u KiB; put its section first in "
+			"the linker script",
+			protocol, (protocol == 2 ? MULTIBOOT2_SEARCH : MULTIBOOT1_SEARCH) / 1024);
 	*kernel = (struct multiboot_kernel){.data.protocol = protocol};
 	kernel->needs.contract = TWINBOOT_CONTRACT_VERSION;
 	kernel->needs.stack_size = TWINBOOT_STACK_DEFAULT;

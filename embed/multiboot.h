@@ -34,8 +34,8 @@ struct multiboot_kernel {
 	bool prefers_highest;
 };
 
-/* 2, 1, or 0 if the file has neither header. Multiboot 2 goes before 1. */
-uint32_t multiboot_recognise(const uint8_t *file, size_t size);
+/* Whether the file has that protocol's header. */
+bool multiboot_speaks(const uint8_t *file, size_t size, uint32_t protocol);
 
 /* Reads a kernel of that protocol. `file` must outlive it. */
 bool multiboot_read(struct multiboot_kernel *kernel, const uint8_t *file, size_t size, uint32_t protocol,

@@ -53,6 +53,14 @@ void *room_take(struct room *room, uint32_t size, uint32_t alignment, uint32_t *
 	return room->bytes + at;
 }
 
+uint32_t text_size(const char *text)
+{
+	uint32_t size = 1;
+	while (text[size - 1] != 0)
+		size++;
+	return size;
+}
+
 uint32_t room_copy(struct room *room, const void *from, uint32_t size, uint32_t alignment)
 {
 	uint32_t phys;
@@ -65,7 +73,7 @@ uint32_t room_copy(struct room *room, const void *from, uint32_t size, uint32_t 
 
 uint32_t room_copy_text(struct room *room, const char *text)
 {
-	return room_copy(room, text, (uint32_t)strlen(text) + 1, 1);
+	return room_copy(room, text, text_size(text), 1);
 }
 
 static uint32_t type_of(uint32_t efi_type)
@@ -230,10 +238,10 @@ uint32_t scene_bound(const struct scene *scene)
 	uint32_t rows = 0;
 	while (scene_region(scene, rows, &region))
 		rows++;
-	uint64_t bound = FIXED_BYTES + (uint64_t)rows * ROW_BYTES + strlen(handoff->command_line) +
+	uint64_t bound = FIXED_BYTES + (uint64_t)rows * ROW_BYTES + text_size(handoff->command_line) +
 			 handoff->efi_memory_map_size + (packet != NULL ? packet->size : 0) +
 			 (uint64_t)scene->data->section_count * scene->data->section_size;
 	for (uint32_t i = 0; i < scene->module_count; i++)
-		bound += ROW_BYTES + strlen(scene->modules[i].arguments);
+		bound += ROW_BYTES + text_size(scene->modules[i].arguments);
 	return (uint32_t)((bound + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
 }

@@ -38,6 +38,9 @@ struct scene {
 
 /* `size` bytes at a multiple of `alignment`, or NULL once the room is too small. `phys` may be NULL. */
 void *room_take(struct room *room, uint32_t size, uint32_t alignment, uint32_t *phys);
+/* Bytes of a string, its NUL included. */
+uint32_t text_size(const char *text);
+
 /* Copies `size` bytes there. Returns their physical address, 0 if there was no room. */
 uint32_t room_copy(struct room *room, const void *from, uint32_t size, uint32_t alignment);
 uint32_t room_copy_text(struct room *room, const char *text);

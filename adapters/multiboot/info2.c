@@ -38,7 +38,7 @@ static void tag_bytes(struct room *room, uint32_t type, const void *bytes, uint3
 
 static void tag_text(struct room *room, uint32_t type, const char *text)
 {
-	tag_bytes(room, type, text, (uint32_t)strlen(text) + 1);
+	tag_bytes(room, type, text, text_size(text));
 }
 
 static void write_modules(const struct scene *scene, struct room *room)
@@ -46,7 +46,7 @@ static void write_modules(const struct scene *scene, struct room *room)
 	for (uint32_t i = 0; i < scene->module_count; i++) {
 		const struct shown_module *module = &scene->modules[i];
 		uint32_t range[2] = {module->phys, module->phys + module->size};
-		uint32_t text = (uint32_t)strlen(module->arguments) + 1;
+		uint32_t text = text_size(module->arguments);
 		uint8_t *at = tag(room, MULTIBOOT2_TAG_MODULE, (uint32_t)sizeof(range) + text);
 		if (at == NULL)
 			return;

@@ -93,7 +93,7 @@ static uint32_t write_info(void)
 	struct room room = {bytes, (uint32_t)memory_physical(&memory, bytes), 0, size};
 	uint32_t info = scene.data->protocol == 2 ? info2_write(&scene, &room) : info1_write(&scene, &room);
 	if (info == 0)
-		adapter_fail(ERROR_MULTIBOOT_MEMORY, (uint64_t)size / 1024);
+		adapter_fail(ERROR_MULTIBOOT_INFORMATION, (uint64_t)size / 1024);
 	return info;
 }
 

@@ -99,21 +99,23 @@ static void headers_are_found(void **state)
 	const uint32_t nothing[2] = {0};
 	(void)state;
 	elf32(0);
-	assert_int_equal(multiboot_recognise(file, sizeof(file)), 0);
+	assert_false(multiboot_speaks(file, sizeof(file), 1));
 	put1(8192 - 12, 0, NULL);
-	assert_int_equal(multiboot_recognise(file, sizeof(file)), 1);
-	assert_int_equal(multiboot_recognise(file, 8192 - 4), 0);
+	assert_true(multiboot_speaks(file, sizeof(file), 1));
+	assert_false(multiboot_speaks(file, sizeof(file), 2));
+	assert_false(multiboot_speaks(file, 8192 - 4, 1));
 	put2(32768 - 24, nothing, 0);
-	assert_int_equal(multiboot_recognise(file, sizeof(file)), 2); /* before 1 */
+	assert_true(multiboot_speaks(file, sizeof(file), 2));
 	elf32(0);
 	put1(8192 - 8, 0, NULL); /* one word too far */
-	assert_int_equal(multiboot_recognise(file, sizeof(file)), 0);
+	assert_false(multiboot_speaks(file, sizeof(file), 1));
 	put1(4098, 0, NULL); /* not at a multiple of 4 */
-	assert_int_equal(multiboot_recognise(file, sizeof(file)), 0);
+	assert_false(multiboot_speaks(file, sizeof(file), 1));
 	put1(4096, 0, NULL);
 	file[4096 + 8] ^= 1; /* checksum */
-	assert_int_equal(multiboot_recognise(file, sizeof(file)), 0);
-	assert_int_equal(multiboot_recognise(file, 0), 0);
+	assert_false(multiboot_speaks(file, sizeof(file), 1));
+	assert_false(multiboot_speaks(file, 0, 1));
+	assert_false(multiboot_speaks(file, 0, 2));
 }
 
 static void elf_by_physical_addresses(void **state)
