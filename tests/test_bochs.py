@@ -109,11 +109,11 @@ def test_processors(lab: Lab, scratch: Path, model: str) -> None:
 ICE_LAKE = "corei7_icelake_u"  # has x2APIC
 X2APIC = Edit(
     "legacy/main.c",
-    "\ttables_find(&machine);\n",
+    "\ttables_find(&machine);",
     "\tuint32_t low, high;\n"
     '\t__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(0x1b));\n'
     '\t__asm__ volatile("wrmsr" : : "a"(low | 0xc00), "d"(high), "c"(0x1b));\n'
-    "\ttables_find(&machine);\n",
+    "\ttables_find(&machine);",
 )
 
 

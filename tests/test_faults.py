@@ -169,7 +169,7 @@ A20_OFF = Edit("legacy/main.c", A20_ASKED, TURN_A20_OFF + A20_ASKED)
 A20_OFF_LATE = Edit("legacy/main.c", "\tnetwork_stop();\n", "\tnetwork_stop();\n\t" + TURN_A20_OFF + "\n")
 A20_NOT_BY_BIOS = Edit("legacy/a20.c", "bios_call(BIOS_SYSTEM, &r);", "(void)r;")
 A20_NOT_BY_KEYBOARD = Edit("legacy/a20.c", "&& keyboard_ready(); i++)", "&& 0; i++)")
-BIOS_MAP_CALL = "bios_call(BIOS_SYSTEM, &r);\n\t\t/* Some BIOSes end"
+BIOS_MAP_CALL = "bios_call(BIOS_SYSTEM, &r);\n\t\t/* CF is looked at first"
 READ_MAP = "bs->GetMemoryMap(&size, map.descriptors, key, &descriptor_size, &version);"
 EXIT = "status = bs->ExitBootServices(image, key);"
 # One page each of two types, so that no two entries of the map can be one.
