@@ -42,6 +42,14 @@ static const struct twinboot_module *find_module(uint32_t role, uint32_t *index)
 	return NULL;
 }
 
+static const struct twinboot_module *find_kernel(uint32_t *index)
+{
+	const struct twinboot_module *image = find_module(TWINBOOT_ROLE_FOREIGN_KERNEL, index);
+	if (image != NULL && scene.data != NULL && scene.handoff->adapter_data_size >= sizeof(*scene.data))
+		return image;
+	adapter_fail(ERROR_NO_MULTIBOOT);
+}
+
 /* Where the build wanted the image, as core has planned it. */
 static uint64_t find_target(uint32_t module)
 {
@@ -122,9 +130,7 @@ _Noreturn void kernel_main(const struct twinboot_handoff *handoff)
 	scene.handoff = handoff;
 	scene.data = handoff->adapter_data;
 	memory_open(&memory, handoff);
-	const struct twinboot_module *image = find_module(TWINBOOT_ROLE_FOREIGN_KERNEL, &index);
-	if (image == NULL || scene.data == NULL || handoff->adapter_data_size < sizeof(*scene.data))
-		adapter_fail(ERROR_NO_MULTIBOOT);
+	const struct twinboot_module *image = find_kernel(&index);
 	scene.base = (uint32_t)find_target(index);
 	show_modules();
 	show_symbols();
