@@ -6,6 +6,10 @@ KERNEL      ?= $(OUT)/kernel.elf
 PROTOCOL    ?= auto
 CMDLINE     ?=
 MODULES     ?=
+INITRD      ?=
+MICROCODE   ?=
+OS_RELEASE  ?=
+UNAME       ?=
 LOG         ?= 0
 RUN_TIMEOUT ?= 10
 RUN_MEMORY  ?= 512M
@@ -36,7 +40,9 @@ $(if $(filter $(addprefix $(OUT)/,$(MADE_OF_IT)),$(KERNEL)),$(error KERNEL=$(KER
 # Make takes one dollar sign for a variable of its own, and would drop what was meant.
 given = $(filter command environment,$(firstword $(origin $(1))))
 one_dollar_in = $(and $(call given,$(1)),$(findstring $$,$(subst $$$$,,$(value $(1)))))
-$(foreach variable,KERNEL CMDLINE MODULES,$(if $(call one_dollar_in,$(variable)),\
+# What goes with a Linux kernel, and into the file's sections that a unified kernel image has.
+LINUX_FILES := INITRD MICROCODE OS_RELEASE UNAME
+$(foreach variable,KERNEL CMDLINE MODULES $(LINUX_FILES),$(if $(call one_dollar_in,$(variable)),\
 	$(error $(variable) has a single dollar sign, which make would take for a variable of its own; write $$$$ for each one)))
 
 .DELETE_ON_ERROR:
@@ -243,7 +249,7 @@ $(filter-out $(BUILT_KERNELS),$(WATCHED_KERNEL)): ;
 same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
 is_remembered = $(and $(wildcard $(OUT)/$(1).value),$(call same,$($(1)),$(file <$(OUT)/$(1).value)))
 remember = $(if $(is_remembered),,$(shell mkdir -p $(OUT))$(file >$(OUT)/$(1).value,$($(1))))
-$(foreach variable,KERNEL PROTOCOL CMDLINE MODULES MAX_IMAGE_MIB LOG LAYOUT,$(call remember,$(variable)))
+$(foreach variable,KERNEL PROTOCOL CMDLINE MODULES $(LINUX_FILES) MAX_IMAGE_MIB LOG LAYOUT,$(call remember,$(variable)))
 
 MAX_IMAGE := $(if $(MAX_IMAGE_MIB),--max-image '$(call quoted,$(MAX_IMAGE_MIB))')
 # Their text reaches embed as it is, whatever the shell would make of it.
@@ -281,9 +287,11 @@ $(OUT)/payload.ld: $(OUT)/kernel.padded $(OUT)/embed
 
 # Everything beside the kernel. It is not linked: the UEFI loader's file gets it as sections. (modules.bin, if there are
 # modules, is there before manifest.bin is.)
-$(OUT)/manifest.bin: $(OUT)/kernel.padded $(OUT)/KERNEL.value $(OUT)/PROTOCOL.value $(OUT)/CMDLINE.value $(OUT)/MODULES.value $(OUT)/MAX_IMAGE_MIB.value $(OUT)/embed
+$(OUT)/manifest.bin: $(OUT)/kernel.padded $(patsubst %,$(OUT)/%.value,KERNEL PROTOCOL CMDLINE MODULES MAX_IMAGE_MIB $(LINUX_FILES)) $(OUT)/embed
 	$(call say,PAYLOAD,$@)$(OUT)/embed manifest --kernel $(OUT)/kernel.padded --command-line $(call remembered,CMDLINE) \
-		$(MAX_IMAGE) --foreign $(call remembered,KERNEL) --protocol $(call remembered,PROTOCOL) --modules $(call remembered,MODULES) --out $(OUT) --depfile $(OUT)/manifest.bin.d
+		$(MAX_IMAGE) --foreign $(call remembered,KERNEL) --protocol $(call remembered,PROTOCOL) --modules $(call remembered,MODULES) \
+		--initrd $(call remembered,INITRD) --microcode $(call remembered,MICROCODE) --os-release $(call remembered,OS_RELEASE) \
+		--uname $(call remembered,UNAME) --out $(OUT) --depfile $(OUT)/manifest.bin.d
 
 PAYLOAD := $(OUT)/libkernel_bin.a
 
@@ -427,5 +435,6 @@ clean: ## remove everything that was built
 
 help: ## this list
 	@echo 'make [target] [KERNEL=kernel.elf] [PROTOCOL=auto] [CMDLINE="..."] [MODULES="path[:name[:arguments]] ..."] [OUT=build]'
+	@echo '     [KERNEL=vmlinuz] [INITRD="path ..."] [MICROCODE="path ..."] [OS_RELEASE=path] [UNAME=text]: Linux, docs/linux.md'
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 	@echo 'RUN_TIMEOUT=10 seconds, RUN_MEMORY=512M, COLD=1 starts the firmware anew, V=1 shows commands, LOG=1 prints the loader log; MAX_IMAGE_MIB=1024 limits the kernel in memory'

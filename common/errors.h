@@ -121,6 +121,8 @@
 	"with XLF_KERNEL_64 into the image"
 #define ERROR_LINUX_MEMORY \
 	"TB62: not enough memory: Linux needs %u KiB in one piece from address %x on; give the machine more memory"
+#define ERROR_LINUX_COMMAND_LINE \
+	"TB63: Linux' command line has %u bytes, and this kernel takes %u; shorten it and build the image again"
 
 /* adapters/limine */
 #define ERROR_NO_LIMINE \

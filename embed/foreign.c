@@ -153,7 +153,7 @@ static bool read_linux(struct foreign *foreign, const struct input *file,
 		       const struct foreign_options *options, const struct report *report)
 {
 	if (!linux_check(file->data, file->size, options->command_line, report) ||
-	    !add_file(foreign, TWINBOOT_ROLE_FOREIGN_KERNEL, FOREIGN_SECTION, "kernel", file, report))
+	    !add_file(foreign, TWINBOOT_ROLE_FOREIGN_KERNEL, LINUX_SECTION, "vmlinuz", file, report))
 		return false;
 	foreign->places[foreign->place_count++] = linux_place(file->data, file->size);
 	return true;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "linux.h"
 
-#include "formats/bzimage.h"
-
 #include <inttypes.h>
 #include <string.h>
 
@@ -99,12 +97,14 @@ struct manifest_place linux_place(const uint8_t *data, size_t size)
 	};
 }
 
+#define CPIO_MAGIC "070701"
+
 /* What Linux' unpacker tells apart by its first bytes (Linux, lib/decompress.c; cpio(5), the newc formats). */
 static const struct {
 	const char *bytes;
 	size_t size;
 } initrd_magics[] = {
-	{"070701", 6},
+	{CPIO_MAGIC, 6},
 	{"070702", 6},
 	{"\x1f\x8b", 2},
 	{"\x1f\x9e", 2},
@@ -118,14 +118,99 @@ static const struct {
 	{"\x28\xb5\x2f\xfd", 4},
 };
 
-void linux_check_initrd(const uint8_t *data, size_t size, const struct report *report)
+static bool is_archive(const struct module *module)
 {
+	const uint8_t *data = module->input.data;
+	size_t size = module->input.size;
+
 	for (size_t i = 0; i < sizeof(initrd_magics) / sizeof(initrd_magics[0]); i++)
 		if (size >= initrd_magics[i].size &&
 		    memcmp(data, initrd_magics[i].bytes, initrd_magics[i].size) == 0)
-			return;
-	report_warning(
-		report,
-		"is no cpio archive (newc), bare or compressed, so Linux will not unpack it; check that "
-		"it is the initrd that was meant");
+			return true;
+	return false;
+}
+
+/* Linux looks for microcode before it can unpack anything. */
+static bool is_bare_archive(const struct module *module)
+{
+	return module->input.size >= strlen(CPIO_MAGIC) &&
+	       memcmp(module->input.data, CPIO_MAGIC, strlen(CPIO_MAGIC)) == 0;
+}
+
+void linux_check_initrds(const struct modules *modules, FILE *messages)
+{
+	for (uint32_t i = 0; i < modules->count; i++) {
+		const struct module *module = &modules->list[i];
+		const struct report report = {module->path, messages};
+
+		if (module->role == TWINBOOT_ROLE_INITRD && !is_archive(module))
+			report_warning(&report,
+				       "is no cpio archive (newc), bare or compressed, so Linux will not "
+				       "unpack it; check that it is the initrd that was meant");
+		if (module->role == TWINBOOT_ROLE_MICROCODE && !is_bare_archive(module))
+			report_warning(&report,
+				       "is no uncompressed cpio archive (newc), so Linux will not find "
+				       "microcode in it; check that it is the file that was meant");
+	}
+}
+
+/* ---- What goes with the kernel ---- */
+
+/* "6.12.0-amd64 (somebody@somewhere) #1 ...": the first word is what uname -r says. */
+static void read_release(char release[BZIMAGE_NAME_MAX], const struct input *kernel)
+{
+	struct bzimage image;
+
+	bzimage_read(&image, kernel->data, kernel->size);
+	bzimage_name(release, &image, kernel->data, kernel->size);
+	release[strcspn(release, " ")] = 0;
+}
+
+static bool add_text(struct modules *modules, const char *section, const char *text, FILE *messages)
+{
+	const struct module module = {.name = section,
+				      .arguments = "",
+				      .section = section,
+				      .role = TWINBOOT_ROLE_OTHER,
+				      .input = {(const uint8_t *)text, strlen(text)}};
+
+	return !*text || modules_add(modules, module, section, messages);
+}
+
+static bool add_os_release(struct modules *modules, const char *path, FILE *messages)
+{
+	const struct module module = {.path = path,
+				      .name = ".osrel",
+				      .arguments = "",
+				      .section = ".osrel",
+				      .role = TWINBOOT_ROLE_OTHER};
+
+	return !*path || modules_add(modules, module, "OS_RELEASE", messages);
+}
+
+/* Microcode in front of the initrds, where Linux looks for it. */
+bool linux_add(struct modules *modules, struct linux_files *files, const char *command_line,
+	       const char *others, FILE *messages)
+{
+	static const struct module_kind microcode = {"MICROCODE", MICROCODE_SECTION, TWINBOOT_ROLE_MICROCODE};
+	static const struct module_kind initrd = {"INITRD", INITRD_SECTION, TWINBOOT_ROLE_INITRD};
+	const struct report report = {"MODULES", messages};
+
+	if (others[strspn(others, " \t\n")])
+		return report_error(&report,
+				    "names files that Linux would never see; give archives with INITRD");
+	read_release(files->release, &modules->list[0].input);
+	return modules_parse(modules, &microcode, files->microcode, messages) &&
+	       modules_parse(modules, &initrd, files->initrds, messages) &&
+	       add_os_release(modules, files->os_release, messages) &&
+	       add_text(modules, ".uname", *files->uname ? files->uname : files->release, messages) &&
+	       add_text(modules, ".cmdline", command_line, messages);
+}
+
+bool linux_refuse(const struct linux_files *files, FILE *messages)
+{
+	const struct report report = {"INITRD, MICROCODE, OS_RELEASE or UNAME", messages};
+
+	return !(*files->initrds || *files->microcode || *files->os_release || *files->uname) ||
+	       report_error(&report, "is given, and the kernel is no Linux; give it files with MODULES");
 }

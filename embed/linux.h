@@ -3,10 +3,8 @@
 #ifndef LINUX_H
 #define LINUX_H
 
-#include "report.h"
-#include "formats/manifest.h"
-
-#include <stddef.h>
+#include "modules.h"
+#include "formats/bzimage.h"
 
 /* Whether a file is a kernel that speaks Linux' boot protocol, of whatever version or processor. */
 bool linux_is(const uint8_t *data, size_t size);
@@ -17,7 +15,29 @@ bool linux_check(const uint8_t *data, size_t size, const char *command_line, con
 /* The memory that a kernel which linux_check() has let through runs in. */
 struct manifest_place linux_place(const uint8_t *data, size_t size);
 
-/* Warns of an initrd that no Linux can unpack. */
-void linux_check_initrd(const uint8_t *data, size_t size, const struct report *report);
+/* Sections of a unified kernel image (UAPI group, specification 5), which others find by their names. */
+#define LINUX_SECTION     ".linux"
+#define INITRD_SECTION    ".initrd"
+#define MICROCODE_SECTION ".ucode"
+
+/* What goes with the kernel; "" where there is nothing. Lists are as modules_parse() takes them. */
+struct linux_files {
+	const char *initrds;
+	const char *microcode;
+	const char *os_release;         /* a path */
+	const char *uname;              /* the kernel's release, if its own word for it is not meant */
+	char release[BZIMAGE_NAME_MAX]; /* linux_add()'s own */
+};
+
+/* Adds them, behind the kernel, which is the one module so far. `others` is what MODULES names: Linux sees none of
+   those, so there may be none. */
+bool linux_add(struct modules *modules, struct linux_files *files, const char *command_line,
+	       const char *others, FILE *messages);
+
+/* For a kernel that is no Linux: false, and a sentence, if there are such files. */
+bool linux_refuse(const struct linux_files *files, FILE *messages);
+
+/* Warns of those, of what modules_open() has opened, that no Linux can unpack. */
+void linux_check_initrds(const struct modules *modules, FILE *messages);
 
 #endif

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "foreign.h"
 #include "file.h"
+#include "linux.h"
 #include "pad.h"
 #include "payload.h"
 #include "strip.h"
@@ -23,7 +24,9 @@ static int usage(void)
 	      "       embed pad [--max-image MIB] STRIPPED OUT [ORIGINAL]\n"
 	      "       embed place PADDED OUT.LD\n"
 	      "       embed manifest --kernel PADDED --command-line TEXT\n"
-	      "                      --modules 'PATH[:NAME[:ARGUMENTS]] ...' --out DIRECTORY [--depfile FILE]\n",
+	      "                      --modules 'PATH[:NAME[:ARGUMENTS]] ...' --out DIRECTORY [--depfile FILE]\n"
+	      "                      [--initrd 'PATH ...'] [--microcode 'PATH ...'] [--os-release PATH]\n"
+	      "                      [--uname TEXT]\n",
 	      stderr);
 	return 2;
 }
@@ -192,15 +195,16 @@ static int run_choose(int count, char **arguments)
 /* What the payload is made of, as the command line says it. */
 struct manifest_arguments {
 	struct payload_options payload;
-	const char *modules;
+	const char *modules, *image_mib, *protocol;
 	struct foreign_options foreign;
+	struct linux_files linux_files;
 };
 
 static bool add_foreign(struct manifest_arguments *given, const struct foreign *foreign,
 			struct modules *modules)
 {
 	for (uint32_t i = 0; i < foreign->module_count; i++)
-		if (!modules_add(modules, foreign->modules[i], stderr))
+		if (!modules_add(modules, foreign->modules[i], "KERNEL", stderr))
 			return false;
 	given->payload.wishes = foreign->needs;
 	given->payload.places = foreign->places;
@@ -211,19 +215,67 @@ static bool add_foreign(struct manifest_arguments *given, const struct foreign *
 }
 
 /* The foreign kernel's modules come first, so that places can count them. */
+static bool add_all(struct manifest_arguments *given, struct foreign *foreign, struct modules *modules)
+{
+	static const struct module_kind kind = {"MODULES", MODULES_SECTION, TWINBOOT_ROLE_MODULE};
+
+	if (given->foreign.path && !foreign_read(foreign, &given->foreign, stderr))
+		return false;
+	if (!add_foreign(given, foreign, modules))
+		return false;
+	if (foreign->protocol == PROTOCOL_LINUX)
+		return linux_add(modules, &given->linux_files, given->payload.command_line, given->modules,
+				 stderr);
+	return linux_refuse(&given->linux_files, stderr) &&
+	       modules_parse(modules, &kind, given->modules, stderr);
+}
+
 static bool write_payload(struct manifest_arguments *given)
 {
 	static struct modules modules;
 	static struct foreign foreign;
-	bool done = (!given->foreign.path || foreign_read(&foreign, &given->foreign, stderr)) &&
-		    add_foreign(given, &foreign, &modules) &&
-		    modules_parse(&modules, given->modules, stderr) && modules_open(&modules, stderr);
+	bool done = add_all(given, &foreign, &modules) && modules_open(&modules, stderr);
 
+	if (done)
+		linux_check_initrds(&modules, stderr);
 	given->payload.modules = &modules;
 	done = done && payload_write(&given->payload, stderr);
 	modules_close(&modules);
 	foreign_free(&foreign);
 	return done;
+}
+
+/* Where the text behind an option goes; NULL for an option that there is not. */
+static const char **text_option(struct manifest_arguments *given, int option)
+{
+	switch (option) {
+	case 'k':
+		return &given->payload.kernel;
+	case 'c':
+		return &given->payload.command_line;
+	case 'm':
+		return &given->modules;
+	case 'o':
+		return &given->payload.directory;
+	case 'd':
+		return &given->payload.depfile;
+	case 'f':
+		return &given->foreign.path;
+	case 'p':
+		return &given->protocol;
+	case 'x':
+		return &given->image_mib;
+	case 'i':
+		return &given->linux_files.initrds;
+	case 'u':
+		return &given->linux_files.microcode;
+	case 'r':
+		return &given->linux_files.os_release;
+	case 'n':
+		return &given->linux_files.uname;
+	default:
+		return NULL;
+	}
 }
 
 static int run_manifest(int count, char **arguments)
@@ -236,47 +288,32 @@ static int run_manifest(int count, char **arguments)
 		{"depfile", required_argument, NULL, 'd'},
 		{"foreign", required_argument, NULL, 'f'},
 		{"protocol", required_argument, NULL, 'p'},
-		{"max-image", required_argument, NULL, 'i'},
+		{"max-image", required_argument, NULL, 'x'},
+		{"initrd", required_argument, NULL, 'i'},
+		{"microcode", required_argument, NULL, 'u'},
+		{"os-release", required_argument, NULL, 'r'},
+		{"uname", required_argument, NULL, 'n'},
 		{0},
 	};
-	struct manifest_arguments given = {.foreign.image_mib = IMAGE_MIB_DEFAULT};
+	struct manifest_arguments given = {.protocol = "auto",
+					   .foreign.image_mib = IMAGE_MIB_DEFAULT,
+					   .linux_files = {"", "", "", "", ""}};
 	int option;
 
 	while ((option = getopt_long(count, arguments, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'k':
-			given.payload.kernel = optarg;
-			break;
-		case 'c':
-			given.payload.command_line = given.foreign.command_line = optarg;
-			break;
-		case 'm':
-			given.modules = optarg;
-			break;
-		case 'o':
-			given.payload.directory = optarg;
-			break;
-		case 'd':
-			given.payload.depfile = optarg;
-			break;
-		case 'f':
-			given.foreign.path = optarg;
-			break;
-		case 'p':
-			if (!protocol_by_name(optarg, &given.foreign.protocol, stderr))
-				return 1;
-			break;
-		case 'i':
-			if (!read_mib(optarg, &given.foreign.image_mib))
-				return 1;
-			break;
-		default:
+		const char **text = text_option(&given, option);
+
+		if (!text)
 			return usage();
-		}
+		*text = optarg;
 	}
 	if (optind != count || !given.payload.kernel || !given.payload.command_line || !given.modules ||
 	    !given.payload.directory)
 		return usage();
+	given.foreign.command_line = given.payload.command_line;
+	if ((given.image_mib && !read_mib(given.image_mib, &given.foreign.image_mib)) ||
+	    !protocol_by_name(given.protocol, &given.foreign.protocol, stderr))
+		return 1;
 	return !write_payload(&given);
 }
 

@@ -9,11 +9,6 @@
 
 static const char blanks[] = " \t\n";
 
-static struct report report_on(FILE *messages)
-{
-	return (struct report){"MODULES", messages};
-}
-
 static bool check_string(const char *what, const char *text, const struct report *report)
 {
 	if (strlen(text) < MANIFEST_STRING_MAX)
@@ -22,9 +17,9 @@ static bool check_string(const char *what, const char *text, const struct report
 			    strlen(text), MANIFEST_STRING_MAX - 1);
 }
 
-bool modules_add(struct modules *modules, struct module module, FILE *messages)
+bool modules_add(struct modules *modules, struct module module, const char *variable, FILE *messages)
 {
-	const struct report report = report_on(messages);
+	const struct report report = {variable, messages};
 
 	if (modules->count == MANIFEST_MODULES_MAX)
 		return report_error(&report, "has more than %u modules; pack some of them into one archive",
@@ -66,15 +61,14 @@ static char cut_part(char **rest, const char **part, const char *ends)
 }
 
 /* Cuts "path[:name[:arguments]]" off `rest`. */
-static bool cut_module(struct module *module, char **rest, FILE *messages)
+static bool cut_module(struct module *module, char **rest, const struct module_kind *kind, FILE *messages)
 {
-	const struct report report = report_on(messages);
+	const struct report report = {kind->variable, messages};
 	char end = cut_part(rest, &module->path, ":");
 	const char *slash = strrchr(module->path, '/');
 
 	*module = (struct module){
-		module->path, slash ? slash + 1 : module->path, "", MODULES_SECTION, TWINBOOT_ROLE_MODULE,
-		{0}};
+		module->path, slash ? slash + 1 : module->path, "", kind->section, kind->role, {0}};
 	if (end == ':')
 		end = cut_part(rest, &module->name, ":");
 	if (end == ':')
@@ -84,18 +78,18 @@ static bool cut_module(struct module *module, char **rest, FILE *messages)
 				     "after what holds blanks, and \\\" for a quote within");
 }
 
-bool modules_parse(struct modules *modules, const char *text, FILE *messages)
+bool modules_parse(struct modules *modules, const struct module_kind *kind, const char *text, FILE *messages)
 {
-	const struct report report = report_on(messages);
+	const struct report report = {kind->variable, messages};
 	struct module module;
-	char *rest;
+	char *rest = strdup(text);
 
-	modules->text = strdup(text);
-	if (!modules->text)
+	if (!rest)
 		return report_error(&report, "cannot be read: %s; free some memory", strerror(errno));
-	rest = modules->text;
+	modules->lists[modules->list_count++] = rest;
 	while (*(rest += strspn(rest, blanks)))
-		if (!cut_module(&module, &rest, messages) || !modules_add(modules, module, messages))
+		if (!cut_module(&module, &rest, kind, messages) ||
+		    !modules_add(modules, module, kind->variable, messages))
 			return false;
 	return true;
 }
@@ -118,6 +112,7 @@ void modules_close(struct modules *modules)
 	for (uint32_t i = 0; i < modules->count; i++)
 		if (modules->list[i].path)
 			input_close(&modules->list[i].input);
-	free(modules->text);
+	for (uint32_t i = 0; i < modules->list_count; i++)
+		free(modules->lists[i]);
 	*modules = (struct modules){0};
 }

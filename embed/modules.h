@@ -18,16 +18,26 @@ struct module {
 	struct input input;  /* the file, once modules_open() was there */
 };
 
+/* What a list of files is for. */
+struct module_kind {
+	const char *variable; /* that names them: MODULES, INITRD, ... */
+	const char *section;  /* as in struct module */
+	uint32_t role;
+};
+
+#define MODULES_LISTS_MAX 3u
+
 struct modules {
-	char *text; /* holds what modules_parse() has cut up */
+	char *lists[MODULES_LISTS_MAX]; /* hold what modules_parse() has cut up */
+	uint32_t list_count;
 	struct module list[MANIFEST_MODULES_MAX];
 	uint32_t count;
 };
 
-/* Adds what MODULES= names: "path[:name[:arguments]] ...", with double quotes as in a shell. Once. */
-bool modules_parse(struct modules *modules, const char *text, FILE *messages);
-/* Adds one more; its strings must outlive `modules`. */
-bool modules_add(struct modules *modules, struct module module, FILE *messages);
+/* Adds a list, "path[:name[:arguments]] ...", with double quotes as in a shell. At most MODULES_LISTS_MAX times. */
+bool modules_parse(struct modules *modules, const struct module_kind *kind, const char *text, FILE *messages);
+/* Adds one more; its strings must outlive `modules`. `variable` is what a message blames. */
+bool modules_add(struct modules *modules, struct module module, const char *variable, FILE *messages);
 /* Maps every file. */
 bool modules_open(struct modules *modules, FILE *messages);
 void modules_close(struct modules *modules);

@@ -103,16 +103,13 @@ def debian_kernel() -> Debian:
 
 
 def build_linux(out: Path, kernel: Path, initrds: list[bytes], command_line: str = COMMAND_LINE) -> Build:
-    """An image of the Linux adapter with a kernel and initrds."""
+    """An image of a Linux kernel and initrds."""
     out.mkdir(parents=True, exist_ok=True)
     names = []
     for number, initrd in enumerate(initrds):
         (out / f"initrd{number}").write_bytes(initrd)
         names.append(f"{out}/initrd{number}")
-    adapter = out / "adapters/linux.elf"
-    return build(
-        out, f"KERNEL={adapter}", f"MODULES={kernel}:vmlinuz {' '.join(names)}", f"CMDLINE={command_line}"
-    )
+    return build(out, f"KERNEL={kernel}", f"INITRD={' '.join(names)}", f"CMDLINE={command_line}")
 
 
 def boot_linux(image: Path, machine: Machine, firmwares: tuple[str, ...] = FIRMWARES) -> dict[str, Result]:

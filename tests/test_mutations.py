@@ -24,7 +24,7 @@ from transcript import values
 MACHINE = Machine(memory="256M", cpus=3)
 TIMEOUT = 15.0
 # By the flag that asks for them.
-KERNELS = {"low": "kernel-low", "linux": "adapters/linux"}
+KERNELS = {"low": "kernel-low", "linux": "vmlinuz"}
 COMMAND_LINE = "mutant or not"
 
 
@@ -99,10 +99,13 @@ class Workshop:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def build(self, kernel: str) -> None:
-        modules = " ".join(map(str, self.modules))
+        files = " ".join(map(str, self.modules))
         if kernel == KERNELS["linux"]:
-            modules = f"{LinuxProbe().build(self.out / 'vmlinuz')} {modules}"
-        self.make(f"MODULES={modules}", f"CMDLINE={COMMAND_LINE}", f"KERNEL={self.out}/{kernel}.elf")
+            self.out.mkdir(exist_ok=True)
+            given = [f"KERNEL={LinuxProbe().build(self.out / kernel)}", f"INITRD={files}"]
+        else:
+            given = [f"KERNEL={self.out}/{kernel}.elf", f"MODULES={files}"]
+        self.make(f"CMDLINE={COMMAND_LINE}", *given)
 
     def failed_units(self, test: str) -> set[str]:
         """The cases of this host test that fail, or end it."""

@@ -6,7 +6,8 @@
  */
 #include "adapters/fail.h"
 #include "adapters/linux/command_line.h"
-#include "adapters/linux/params.h"
+#include "adapters/linux/initrd.h"
+#include "adapters/modules.h"
 #include "common/paging.h"
 
 #include <stddef.h>
@@ -17,8 +18,8 @@ TWINBOOT_NEEDS(TWINBOOT_LEAVE_CPUS, 0, 0, 0, 0)
 
 #define FOUR_GIB UINT64_C(0x100000000)
 
-/* The root, 4 GiB one to one (5 pages), 2 MiB of this adapter (3), three ranges elsewhere (at most 4 each). */
-#define TABLES_MAX 24
+/* The root, 4 GiB one to one (5 pages), 2 MiB of this adapter (3), two ranges elsewhere (at most 4 each). */
+#define TABLES_MAX 17
 
 /* enter.S */
 extern const uint64_t linux_gdt[];
@@ -29,59 +30,32 @@ static struct linux_params params __attribute__((aligned(PAGE_SIZE)));
 static char command_line[COMMAND_LINE_MAX];
 static uint8_t tables[TABLES_MAX][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 
-/* Where something lies that this adapter has, or that the handoff points to. */
+/* Where something of this adapter lies. */
 static uint64_t physical(const struct twinboot_handoff *handoff, const void *object)
 {
-	uint64_t own = (uintptr_t)object - handoff->kernel_virt;
-	return own < handoff->kernel_size ? own + handoff->kernel_phys
-					  : (uintptr_t)object - handoff->direct_map_base;
+	return (uintptr_t)object - handoff->kernel_virt + handoff->kernel_phys;
 }
 
 static const struct twinboot_module *find_kernel(const struct twinboot_handoff *handoff,
 						 struct bzimage *kernel)
 {
-	const struct twinboot_module *file = handoff->modules;
-	if (handoff->module_count == 0)
+	const struct twinboot_module *file = module_find(handoff, TWINBOOT_ROLE_FOREIGN_KERNEL, NULL);
+	enum bzimage_verdict verdict = BZIMAGE_IS_OTHER;
+	if (file == NULL)
 		adapter_fail(ERROR_NO_LINUX);
-	enum bzimage_verdict verdict = bzimage_read(kernel, file->data, file->size);
-	if (verdict != BZIMAGE_FITS)
+	else if ((verdict = bzimage_read(kernel, file->data, file->size)) != BZIMAGE_FITS)
 		adapter_fail(ERROR_LINUX_FORMAT, file->name, (uint64_t)verdict);
 	return file;
 }
 
-/* All of the initrds, where they lie: each begins at a page, and Linux skips the zeros up to there. */
-static struct range find_initrds(const struct twinboot_handoff *handoff)
-{
-	if (handoff->module_count < 2)
-		return (struct range){0, 0};
-	const struct twinboot_module *first = &handoff->modules[1];
-	const struct twinboot_module *last = &handoff->modules[handoff->module_count - 1];
-	return (struct range){first->data_phys, last->data_phys + last->size - first->data_phys};
-}
-
-/* The first free range that is large enough, at the kernel's alignment and not below where it wants to run: further
-   down it would move itself up, over whatever lies there. */
+/* Not below where it wants to run: further down it would move itself up, over whatever lies there. */
 static uint64_t find_place(const struct twinboot_handoff *handoff, const struct bzimage *kernel)
 {
-	uint64_t lowest = kernel->header.pref_address;
-	for (uint32_t i = 0; i < handoff->memory_map_count; i++) {
-		const struct twinboot_region *row = &handoff->memory_map[i];
-		uint64_t base = row->base_phys < lowest ? lowest : row->base_phys;
-		uint64_t end = row->base_phys + row->length;
-		base = (base + kernel->alignment - 1) & ~(kernel->alignment - 1);
-		if (row->type == TWINBOOT_MEMORY_USABLE && base < end && end - base >= kernel->memory)
-			return base;
-	}
-	adapter_fail(ERROR_LINUX_MEMORY, kernel->memory / 1024, lowest);
-}
-
-static struct range find_command_line(const struct twinboot_handoff *handoff, const struct bzimage *kernel)
-{
-	const char *text = command_line_compose(command_line, handoff, kernel->header.cmdline_size);
-	uint64_t size = 1;
-	while (text[size - 1] != 0)
-		size++;
-	return (struct range){physical(handoff, text), size};
+	uint64_t from = kernel->header.pref_address;
+	uint64_t place = find_memory(handoff, kernel->memory, kernel->alignment, from);
+	if (place == 0 || (!kernel->header.relocatable_kernel && place != from))
+		adapter_fail(ERROR_LINUX_MEMORY, kernel->memory / 1024, from);
+	return place;
 }
 
 static void *take_table(void *taken)
@@ -111,7 +85,6 @@ static uint64_t make_tables(const struct twinboot_handoff *handoff, const struct
 	};
 	map_one_to_one(&paging, 0, FOUR_GIB);
 	map_one_to_one(&paging, layout->kernel, memory);
-	map_one_to_one(&paging, layout->command_line.base, layout->command_line.size);
 	map_one_to_one(&paging, handoff->kernel_phys, handoff->kernel_size);
 	paging_map(&paging, handoff->kernel_virt, handoff->kernel_phys, handoff->kernel_size,
 		   MAP_WRITE | MAP_EXECUTE);
@@ -129,11 +102,13 @@ _Noreturn void kernel_main(struct twinboot_handoff *handoff)
 {
 	struct bzimage kernel;
 	const struct twinboot_module *file = find_kernel(handoff, &kernel);
+	uint64_t place = find_place(handoff, &kernel);
+	command_line_compose(command_line, handoff, kernel.header.cmdline_size);
 	const struct linux_layout layout = {
 		.params = physical(handoff, &params),
-		.kernel = find_place(handoff, &kernel),
-		.initrd = find_initrds(handoff),
-		.command_line = find_command_line(handoff, &kernel),
+		.kernel = place,
+		.initrd = initrd_join(handoff, place + kernel.memory),
+		.command_line = physical(handoff, command_line),
 	};
 	params_fill(&params, handoff, &kernel, &layout);
 	uint64_t cr3 = make_tables(handoff, &layout, kernel.memory);

@@ -63,10 +63,10 @@ static void fill_initrd(struct linux_boot_params *to, struct range initrd)
 	to->ext_ramdisk_size = high(initrd.size);
 }
 
-static void fill_command_line(struct linux_boot_params *to, struct range command_line)
+static void fill_command_line(struct linux_boot_params *to, uint64_t command_line)
 {
-	to->hdr.cmd_line_ptr = low(command_line.base);
-	to->ext_cmd_line_ptr = high(command_line.base);
+	to->hdr.cmd_line_ptr = low(command_line);
+	to->ext_cmd_line_ptr = high(command_line);
 }
 
 /* Of type EFI on BIOS as well: it says all that there is to say, and kernels without vesafb (Debian's for the

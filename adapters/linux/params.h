@@ -29,10 +29,10 @@ struct range {
 
 /* What lies where, in physical memory. */
 struct linux_layout {
-	uint64_t params;           /* struct linux_params */
-	uint64_t kernel;           /* the protected-mode code, once it has been copied there */
-	struct range initrd;       /* all of them */
-	struct range command_line; /* its NUL included */
+	uint64_t params;       /* struct linux_params */
+	uint64_t kernel;       /* the protected-mode code, once it has been copied there */
+	uint64_t command_line; /* NUL-terminated */
+	struct range initrd;   /* all of them */
 };
 
 /* Fills zeroed `params`. The handoff's random bytes move there: nobody else may find them. */

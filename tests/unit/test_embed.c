@@ -1243,7 +1243,9 @@ static void describe(struct description *run, const char *modules, bool expected
 {
 	size_t length;
 	FILE *messages = open_memstream(&run->text, &length);
-	bool done = modules_parse(&run->modules, modules, messages) && modules_open(&run->modules, messages);
+	static const struct module_kind kind = {"MODULES", MODULES_SECTION, TWINBOOT_ROLE_MODULE};
+	bool done = modules_parse(&run->modules, &kind, modules, messages) &&
+		    modules_open(&run->modules, messages);
 
 	run->options.modules = &run->modules;
 	done = done && payload_write(&run->options, messages);
@@ -1449,10 +1451,10 @@ static void what_an_adapter_wants_is_carried(void **state)
 	assert_true(modules_add(
 		&run.modules,
 		(struct module){"foreign", "kernel", "", FOREIGN_SECTION, TWINBOOT_ROLE_FOREIGN_KERNEL, {0}},
-		messages));
+		"KERNEL", messages));
 	assert_true(modules_add(
 		&run.modules,
-		(struct module){"initrd", "initrd", "", MODULES_SECTION, TWINBOOT_ROLE_INITRD, {0}},
+		(struct module){"initrd", "initrd", "", MODULES_SECTION, TWINBOOT_ROLE_INITRD, {0}}, "INITRD",
 		messages));
 	assert_true(modules_open(&run.modules, messages) && payload_write(&run.options, messages));
 	modules_close(&run.modules);

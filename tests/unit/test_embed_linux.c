@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: embed/linux.c embed/report.c formats/bzimage.c common/text.c */
+/* links: embed/linux.c embed/modules.c embed/file.c embed/report.c formats/bzimage.c common/text.c */
 /* embed/linux.c: which files are Linux kernels, and each sentence that refuses one. */
 #include "linux_kernel.h"
 #include "embed/linux.h"
@@ -116,10 +116,28 @@ static void places(void **state)
 	assert_int_equal(place.limit, 0);
 }
 
-static void initrds(void **state)
+/* ---- What goes with the kernel ---- */
+
+static struct modules modules;
+
+/* One module of these bytes is warned of in these words; NULL: it is not. */
+static void check_warning(uint32_t role, const char *bytes, size_t size, const char *words)
+{
+	modules.count = 1;
+	modules.list[0] =
+		(struct module){.path = "vmlinuz", .role = role, .input = {(const uint8_t *)bytes, size}};
+	SAYING((linux_check_initrds(&modules, report.stream), 0));
+	if (words == NULL)
+		assert_string_equal(said, "");
+	else
+		assert_non_null(strstr(said, words));
+}
+
+static void archives_are_told_by_their_first_bytes(void **state)
 {
 	(void)state;
 	static const char *const good[] = {"070701",
+					   "070702",
 					   "\x1f\x8b\x08",
 					   "BZh9",
 					   "\xfd"
@@ -127,17 +145,80 @@ static void initrds(void **state)
 					   "\x02\x21\x4c\x18",
 					   "\x28\xb5\x2f\xfd",
 					   "\x89LZO"};
-	const uint8_t lzma[] = {0x5d, 0, 0, 0};
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		SAYING((linux_check_initrd((const uint8_t *)good[i], strlen(good[i]), &report), 0));
-		assert_string_equal(said, "");
+	static const char warning[] = "embed: vmlinuz: warning: is no cpio archive";
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		check_warning(TWINBOOT_ROLE_INITRD, good[i], strlen(good[i]), NULL);
+	check_warning(TWINBOOT_ROLE_INITRD, "\x5d\0\0", 3, NULL);
+	check_warning(TWINBOOT_ROLE_INITRD, "070707", 6, warning);
+	check_warning(TWINBOOT_ROLE_INITRD, "07070", 5, warning);
+	check_warning(TWINBOOT_ROLE_INITRD, "", 0, warning);
+	check_warning(TWINBOOT_ROLE_MODULE, "anything", 8, NULL);
+	check_warning(TWINBOOT_ROLE_MICROCODE, "070701", 6, NULL);
+	check_warning(TWINBOOT_ROLE_MICROCODE, "\x1f\x8b\x08", 3, "no uncompressed cpio archive");
+}
+
+static bool add(struct linux_files *files, const char *command_line, const char *others)
+{
+	uint8_t *kernel = make_kernel();
+	memcpy(kernel + NAME_AT, "6.12.0-test (me@here) #1", 25);
+	modules = (struct modules){.count = 1};
+	modules.list[0] =
+		(struct module){.name = "vmlinuz", .section = LINUX_SECTION, .input = {kernel, FILE_SIZE}};
+	return SAYING(linux_add(&modules, files, command_line, others, report.stream));
+}
+
+static void check_module(uint32_t index, const char *name, const char *section, uint32_t role,
+			 const char *text)
+{
+	const struct module *module = &modules.list[index];
+	assert_string_equal(module->name, name);
+	assert_string_equal(module->section, section);
+	assert_int_equal(module->role, role);
+	if (text == NULL) {
+		assert_non_null(module->path);
+		return;
 	}
-	SAYING((linux_check_initrd(lzma, sizeof(lzma), &report), 0));
-	assert_string_equal(said, "");
-	SAYING((linux_check_initrd((const uint8_t *)"070707", 6, &report), 0));
-	assert_non_null(strstr(said, "embed: vmlinuz: warning: is no cpio archive"));
-	SAYING((linux_check_initrd((const uint8_t *)"07070", 5, &report), 0));
-	assert_non_null(strstr(said, "warning"));
+	assert_int_equal(module->input.size, strlen(text));
+	assert_memory_equal(module->input.data, text, strlen(text));
+}
+
+static void sections_of_a_unified_kernel_image(void **state)
+{
+	(void)state;
+	struct linux_files files = {"a/first second:name", "amd intel", "/etc/os-release", "", ""};
+	assert_true(add(&files, "quiet splash", " \n"));
+	assert_int_equal(modules.count, 8);
+	check_module(1, "amd", ".ucode", TWINBOOT_ROLE_MICROCODE, NULL);
+	check_module(2, "intel", ".ucode", TWINBOOT_ROLE_MICROCODE, NULL);
+	check_module(3, "first", ".initrd", TWINBOOT_ROLE_INITRD, NULL);
+	check_module(4, "name", ".initrd", TWINBOOT_ROLE_INITRD, NULL);
+	check_module(5, ".osrel", ".osrel", TWINBOOT_ROLE_OTHER, NULL);
+	check_module(6, ".uname", ".uname", TWINBOOT_ROLE_OTHER, "6.12.0-test");
+	check_module(7, ".cmdline", ".cmdline", TWINBOOT_ROLE_OTHER, "quiet splash");
+	modules.count = 0;
+	modules_close(&modules);
+}
+
+static void what_is_not_given_has_no_section(void **state)
+{
+	(void)state;
+	struct linux_files files = {"", "", "", "my-own", ""};
+	assert_true(add(&files, "", ""));
+	assert_int_equal(modules.count, 2);
+	check_module(1, ".uname", ".uname", TWINBOOT_ROLE_OTHER, "my-own");
+	modules.count = 0;
+	modules_close(&modules);
+}
+
+static void files_for_somebody_else_are_refused(void **state)
+{
+	(void)state;
+	struct linux_files none = {"", "", "", "", ""}, some = {"", "", "os-release", "", ""};
+	assert_false(add(&none, "", "file"));
+	assert_non_null(strstr(said, "MODULES: names files that Linux would never see"));
+	assert_true(SAYING(linux_refuse(&none, report.stream)));
+	assert_false(SAYING(linux_refuse(&some, report.stream)));
+	assert_non_null(strstr(said, "the kernel is no Linux"));
 }
 
 int main(void)
@@ -150,7 +231,10 @@ int main(void)
 		cmocka_unit_test(damaged_kernels_are_refused),
 		cmocka_unit_test(a_command_line_has_a_limit),
 		cmocka_unit_test(places),
-		cmocka_unit_test(initrds),
+		cmocka_unit_test(archives_are_told_by_their_first_bytes),
+		cmocka_unit_test(sections_of_a_unified_kernel_image),
+		cmocka_unit_test(what_is_not_given_has_no_section),
+		cmocka_unit_test(files_for_somebody_else_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

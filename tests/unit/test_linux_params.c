@@ -89,7 +89,7 @@ static void initrd_and_command_line_beyond_4_gib(void **state)
 {
 	(void)state;
 	layout.initrd = (struct range){UINT64_C(0x3fffff000), UINT64_C(0x100000123)};
-	layout.command_line = (struct range){UINT64_C(0x500000042), 7};
+	layout.command_line = UINT64_C(0x500000042);
 	const uint8_t *page = filled();
 	assert_int_equal(number(page, 0x218, 4), 0xfffff000);
 	assert_int_equal(number(page, 0x0c0, 4), 3);
