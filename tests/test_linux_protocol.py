@@ -104,7 +104,17 @@ def test_no_initrd_is_none(workplace: Path) -> None:
 def test_a_kernel_without_room_is_a_sentence(workplace: Path, firmware: str) -> None:
     kernel = LinuxProbe(init_size=400 << 20).build(workplace / "vmlinuz")
     result = boot(firmware, build_linux(workplace, kernel, []).image, Machine(memory="256M"), timeout=30)
-    assert "twinboot: TB62: not enough memory: Linux needs 409600 KiB" in result.transcript, str(result)
+    assert "twinboot: TB34: the kernel needs 409600 KiB of memory" in result.transcript, str(result)
+
+
+@pytest.mark.parametrize("firmware", FIRMWARES)
+def test_a_kernel_that_cannot_be_moved_lies_where_it_was_linked(workplace: Path, firmware: str) -> None:
+    """As memtest86+, at 1 MiB."""
+    probe = LinuxProbe(relocatable=False, pref_address=1 << 20, alignment=4096, init_size=1 << 20)
+    image = build_linux(workplace, probe.build(workplace / "vmlinuz"), [b"an initrd"]).image
+    result = boot(firmware, image, timeout=30)
+    assert result.ended == "success", str(result)
+    assert values(result.transcript)["preferred_address"] == "ok", str(result)
 
 
 def test_an_adapter_alone_is_a_sentence(workplace: Path) -> None:

@@ -48,12 +48,16 @@ static const struct twinboot_module *find_kernel(const struct twinboot_handoff *
 	return file;
 }
 
-/* Not below where it wants to run: further down it would move itself up, over whatever lies there. */
+/* What the loader has kept free for it while the firmware was there; else, in a file that another tool has put together,
+   the first memory that is free now. Not below where it wants to run: from further down it would move itself up,
+   over whatever lies there. */
 static uint64_t find_place(const struct twinboot_handoff *handoff, const struct bzimage *kernel)
 {
 	uint64_t from = kernel->header.pref_address;
-	uint64_t place = find_memory(handoff, kernel->memory, kernel->alignment, from);
-	if (place == 0 || (!kernel->header.relocatable_kernel && place != from))
+	uint64_t place = handoff->placement_count > 0 && handoff->placements[0].size >= kernel->memory
+				 ? handoff->placements[0].base_phys
+				 : find_memory(handoff, kernel->memory, kernel->alignment, from);
+	if (place < from || place == 0 || (!kernel->header.relocatable_kernel && place != from))
 		adapter_fail(ERROR_LINUX_MEMORY, kernel->memory / 1024, from);
 	return place;
 }
