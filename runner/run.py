@@ -121,7 +121,7 @@ def debug(
     """QEMU, stopped before its first instruction, and gdb, or the command for it."""
     if len(firmwares) != 1:
         raise Failure(USAGE, "--gdb looks at one machine: say --bios or --uefi")
-    if kernel is None or kernel.read_bytes()[:4] != ELF_MAGIC:
+    if kernel is None or kernel.read_bytes()[:5] != ELF_MAGIC + b"\x02":
         raise Failure(USAGE, f"{arguments.file} has no symbols: give its kernel's ELF file with --kernel")
     port = free_port()
     gdb = gdb_command(kernel, arguments.loader if firmwares[0] == "bios" else None, port)

@@ -24,12 +24,12 @@ def vector_name(vector: int) -> str:
 
 
 class Symbols:
-    """Without an ELF file, addresses stay numbers."""
+    """Without an ELF64 file (of Linux, say, or of a 32-bit kernel), addresses stay numbers."""
 
     def __init__(self, kernel: Optional[Path]) -> None:
         self._file = kernel
         data = kernel.read_bytes() if kernel is not None else b""
-        self._elf = Elf(data) if data.startswith(b"\x7fELF") else None
+        self._elf = Elf(data) if data.startswith(b"\x7fELF\x02") else None
 
     @property
     def slide(self) -> int:

@@ -20,6 +20,7 @@ import tap
 from lab import ROOT, compiled_already
 from probes import FLAGS
 from sectors import BY_CHANCE, EXIT_FAILURE, EXIT_SUCCESS, HALT, POWER_OFF, TRIPLE_FAULT, WAIT, disk
+from symbols import Symbols
 
 RUNNER = [sys.executable, str(ROOT / "runner")]
 GOOD_TAP = "TAP version 14\n1..2\nok 1 - adds\nok 2 - multiplies # SKIP no multiplier\n"
@@ -293,6 +294,13 @@ def test_tap_without_a_version_or_plan_is_none() -> None:
 )
 def test_tap(text: str, problem: str) -> None:
     assert tap.read(text).problem == problem
+
+
+@pytest.mark.parametrize("start", [b"\x7fELF\x01\x01", b"MZ", b""])
+def test_without_an_elf64_file_addresses_stay_numbers(scratch: Path, start: bytes) -> None:
+    file = scratch / "kernel"
+    file.write_bytes(start)
+    assert Symbols(file).where(0x1234) == Symbols(None).where(0x1234) == "0x1234"
 
 
 def test_lists_with_options() -> None:
