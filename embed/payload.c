@@ -219,13 +219,15 @@ static void describe_modules(struct payload *payload)
 
 /* ---- The whole ---- */
 
+/* Before anything is summed up: that takes seconds a GiB. */
 static bool check_size(const struct payload *payload)
 {
 	const struct report report = {payload->options->kernel, payload->messages};
-	uint64_t size = 0;
+	const struct modules *modules = payload->options->modules;
+	uint64_t size = payload->kernel.size;
 
-	for (uint32_t i = 0; i < payload->manifest->part_count; i++)
-		size += part_at(payload, i)->size;
+	for (uint32_t i = 0; i < modules->count; i++)
+		size += page_up(modules->list[i].input.size);
 	return size <= (uint64_t)IMAGE_MIB_MAX << 20 ||
 	       report_error(&report,
 			    "and its modules take %" PRIu64
@@ -382,10 +384,11 @@ static bool write_all(struct payload *payload)
 
 static bool make(struct payload *payload)
 {
-	if (!check_command_line(payload) || !make_room(payload) || !open_kernel(payload))
+	if (!check_command_line(payload) || !make_room(payload) || !open_kernel(payload) ||
+	    !check_size(payload))
 		return false;
 	describe(payload);
-	return check_size(payload) && write_all(payload);
+	return write_all(payload);
 }
 
 bool payload_write(const struct payload_options *options, FILE *messages)
