@@ -88,12 +88,12 @@ struct __attribute__((aligned(8))) machine {
 	/* Memory for core_boot(). Where the firmware has an allocator, core_prepare() says what is needed and
 	   the front door allocates it; else the front door leaves these 0, and core finds free memory in the
 	   map. */
-	uint64_t arena_needed;      /* out: bytes */
-	uint64_t arena;             /* in: page aligned, below 4 GiB, arena_needed bytes */
-	uint64_t place_wanted;      /* out: the address that a kernel linked low would be moved to, or 0 */
-	uint64_t place_wanted_size; /* out: bytes */
-	uint64_t low_page;          /* in: a page below 1 MiB where the other CPUs start, or 0 */
-	uint64_t place;             /* in: place_wanted, if the front door owns those bytes now */
+	uint64_t arena_needed;        /* out: bytes */
+	uint64_t arena;               /* in: page aligned, below 4 GiB, arena_needed bytes */
+	uint64_t kernel_move_to;      /* out: the address that a kernel linked low would be moved to, or 0 */
+	uint64_t kernel_move_size;    /* out: bytes */
+	uint64_t low_page;            /* in: a page below 1 MiB where the other CPUs start, or 0 */
+	uint64_t kernel_move_granted; /* in: kernel_move_to, if the front door owns those bytes now */
 
 	/* UEFI runtime services: what must stay callable one to one. A later row overrules an earlier one. */
 	uint64_t runtime; /* struct machine_runtime[runtime_count] */

@@ -33,7 +33,10 @@ void console_show(const struct machine_framebuffer *framebuffer, uint64_t memory
 void console_say(const char *text);
 _Noreturn void console_halt(void);
 
-/* payload.c: the padded kernel, seen as the ELF file that it is. */
+/* payload.c: checksums of the manifest, then of each part, before any of it is believed or written to. */
+int payload_check(struct machine *machine);
+
+/* kernel_image.c: the padded kernel, seen as the ELF file that it is. */
 struct kernel {
 	const struct manifest *manifest;
 	const Elf64_Phdr *program_headers; /* in the kernel, wherever its linker put them; later a copy */
@@ -51,9 +54,6 @@ struct kernel {
 /* Reads headers only. Returns 0 with machine->error set if they are not what embed/ makes. */
 int kernel_view(struct machine *machine, struct kernel *kernel);
 
-/* Checksums of the manifest, then of each part, before any of it is believed or written to. */
-int payload_check(struct machine *machine);
-
 /* Applies the RELATIVE and RELR relocations of a kernel that runs at kernel->virt, at kernel->phys. */
 void kernel_relocate(const struct kernel *kernel);
 
@@ -64,6 +64,15 @@ struct kernel_segment {
 	uint32_t flags;  /* PF_R, PF_W, PF_X */
 };
 int kernel_segment(const struct kernel *kernel, uint32_t *index, struct kernel_segment *segment);
+
+/* The program headers move to the arena, out of the way of what happens to the kernel's memory. */
+struct memory;
+void kernel_keep_headers(struct kernel *kernel, struct memory *memory);
+uint64_t kernel_headers_bytes(const struct kernel *kernel); /* bytes of the arena for that */
+
+/* The kernel moves to where it is linked, if the plan says so, and is marked where it then lies. */
+struct boot;
+void kernel_settle(struct boot *boot);
 
 /* memory.c */
 
@@ -93,6 +102,9 @@ void memory_add(struct machine *machine, uint64_t base, uint64_t size, uint32_t 
 
 /* A page below 1 MiB for other CPUs to start at; 0 if there is none. */
 uint64_t memory_low_page(const struct memory *memory, uint64_t avoid, uint64_t avoid_size);
+
+/* Marks that page as the loader's for good, since a CPU that comes late must still find it, in boot->low_page. */
+void memory_take_low_page(struct boot *boot);
 
 /* True if each byte of [base, base + size) is usable, or of type `also`. */
 int memory_is_free(const struct memory *memory, uint64_t base, uint64_t size, uint32_t also);
@@ -137,9 +149,17 @@ struct boot {
 	uint32_t cpu_count;         /* rows of `cpus`; 0: the kernel is told of none */
 	struct twinboot_cpu *cpus;
 	struct start *start;
-	uint64_t low_page;            /* physical; where other CPUs start */
-	uint64_t leave_cr3, leave_to; /* the first step of the boot CPU's way out */
+	uint64_t low_page;              /* physical; where other CPUs start */
+	uint64_t bridge_cr3, bridge_to; /* the boot CPU's first step on its way to the window */
 };
+
+/* plan.c: decides all that core_boot() does. Returns 0 with machine->error set if this kernel cannot run here. Adds rows to
+   machine->regions, and takes nothing. */
+int plan_boot(struct boot *boot, struct machine *machine);
+
+/* address_space.c: the page tables that the kernel is entered on, but for the window. */
+void address_space_build(struct boot *boot);
+uint64_t address_space_tables(const struct boot *boot); /* an upper bound of the pages for them */
 
 /* places.c: memory for what the manifest asks, in machine->places; an error if there is none. */
 int places_plan(struct boot *boot);
@@ -171,9 +191,9 @@ uint64_t cpus_parked(const struct boot *boot);
 void apic_choose_mode(struct boot *boot);
 #define XAPIC_ID_MAX 0xfeu
 
-/* window.c: the loader's window, and the way into it. */
+/* window.c: the loader's window, and the boot CPU's way through it into the kernel. */
 void window_build(struct boot *boot);
-_Noreturn void window_leave(struct boot *boot);
+_Noreturn void enter_kernel(struct boot *boot);
 
 /* Where the `index`th CPU's stack ends; the boot CPU's index is 0. The window begins with a page of code and
    one of data; then the stacks, each above a guard page that is not mapped. */
@@ -181,6 +201,14 @@ static inline uint64_t stack_top(const struct boot *boot, uint32_t index)
 {
 	uint64_t stride = PAGE_SIZE + boot->stack_size;
 	return LOADER_WINDOW_BASE + 2 * PAGE_SIZE + (index + 1) * stride;
+}
+
+/* Bytes of the arena for the stacks, the list of CPUs, and the tables that map the stacks page by page. */
+static inline uint64_t window_bytes(const struct boot *boot)
+{
+	uint64_t stacks = boot->cpu_count > 0 ? boot->cpu_count : 1;
+	uint64_t tables = stacks * (boot->stack_size + PAGE_SIZE) / LARGE_PAGE;
+	return tables * PAGE_SIZE + stacks * (boot->stack_size + sizeof(struct twinboot_cpu));
 }
 
 /* The second page of the window: what CPUs read on their way in. enter.S knows the offsets (start.h). */
@@ -223,7 +251,7 @@ uint64_t net_size(const struct boot *boot); /* bytes of the arena for that, page
 HIDDEN extern const uint8_t window_code[], window_boot[], window_ap[], window_end[];
 HIDDEN extern const uint8_t low_code[], low_boot[], low_boot32[], low_ap32[], low_64[], low_fields[],
 	low_end[];
-HIDDEN extern const uint8_t enter_kernel_end[];
-HIDDEN _Noreturn void enter_kernel(uint64_t cr3, uint64_t efer, uint64_t where, uint64_t cr4);
+HIDDEN extern const uint8_t cross_bridge_end[];
+HIDDEN _Noreturn void cross_bridge(uint64_t cr3, uint64_t efer, uint64_t where, uint64_t cr4);
 
 #endif

@@ -76,7 +76,7 @@ settled:
 	push	$KERNEL_MXCSR
 	ldmxcsr	(%rsp)
 	add	$8, %rsp
-leave:
+enter:
 	push	%r11 /* RET takes the target from here, and leaves RSP at the null return address */
 	mov	%r12, %rdi
 	xor	%eax, %eax
@@ -215,7 +215,7 @@ park:
 	test	%r11, %r11
 	jz	1b
 	mov	CPU_ARGUMENT(%r12), %r12
-	jmp	leave
+	jmp	enter
 
 stopped:
 	cli
@@ -224,14 +224,14 @@ stopped:
 window_end:
 
 /*
- * void enter_kernel(uint64_t cr3, uint64_t efer, uint64_t where, uint64_t cr4)
+ * void cross_bridge(uint64_t cr3, uint64_t efer, uint64_t where, uint64_t cr4)
  *
  * The boot CPU leaves: `cr3` maps this code here and `where`. CR4 becomes `cr4`, which must not change LA57.
  */
 	.section .text.enter, "ax", @progbits
-	.globl enter_kernel, enter_kernel_end
-	.hidden enter_kernel, enter_kernel_end
-enter_kernel:
+	.globl cross_bridge, cross_bridge_end
+	.hidden cross_bridge, cross_bridge_end
+cross_bridge:
 	cli
 	cld
 	mov	%rdx, %rbx
@@ -246,7 +246,7 @@ enter_kernel:
 	mov	%r8, %cr4
 	mov	%rdi, %cr3
 	jmp	*%rbx
-enter_kernel_end:
+cross_bridge_end:
 
 /*
  * The low page: copied to a page below 1 MiB (for the boot CPU alone, anywhere below 4 GiB). Its fields lie behind
@@ -272,7 +272,7 @@ low_code:
 	ljmpl	*(low_fields + LOW_FAR_AP - low_code)
 
 	.code64
-/* From enter_kernel(), on tables that map this page one to one. */
+/* From cross_bridge(), on tables that map this page one to one. */
 low_boot:
 	lea	low_code(%rip), %rbx
 	lgdt	low_fields + LOW_GDTR(%rip)

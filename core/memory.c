@@ -42,14 +42,14 @@ static uint32_t sorted_boundaries(const struct twinboot_region *in, uint32_t cou
 		if (!page_range(&in[i], &pair[0], &pair[1]))
 			continue;
 		for (int side = 0; side < 2; side++) {
-			uint32_t place = used;
-			while (place > 0 && boundaries[place - 1] > pair[side])
-				place--;
-			if (place > 0 && boundaries[place - 1] == pair[side])
+			uint32_t slot = used;
+			while (slot > 0 && boundaries[slot - 1] > pair[side])
+				slot--;
+			if (slot > 0 && boundaries[slot - 1] == pair[side])
 				continue;
-			memmove(&boundaries[place + 1], &boundaries[place],
-				(used - place) * sizeof(*boundaries));
-			boundaries[place] = pair[side];
+			memmove(&boundaries[slot + 1], &boundaries[slot],
+				(used - slot) * sizeof(*boundaries));
+			boundaries[slot] = pair[side];
 			used++;
 		}
 	}
@@ -142,6 +142,16 @@ uint64_t memory_low_page(const struct memory *memory, uint64_t avoid, uint64_t a
 		    memory_is_free(memory, page, PAGE_SIZE, TWINBOOT_MEMORY_USABLE))
 			return page;
 	return 0;
+}
+
+void memory_take_low_page(struct boot *boot)
+{
+	int in_place = (boot->flags & TWINBOOT_KERNEL_IN_PLACE) != 0;
+	boot->low_page = memory_low_page(&boot->memory, boot->kernel.virt, in_place ? boot->kernel.size : 0);
+	if (boot->memory.arena_low <= boot->low_page && boot->low_page < boot->memory.arena_top)
+		boot->low_page = 0; /* a machine with next to no memory */
+	memory_add(boot->machine, boot->low_page, boot->low_page != 0 ? PAGE_SIZE : 0,
+		   TWINBOOT_MEMORY_LOADER);
 }
 
 uint64_t memory_arena_open(struct memory *memory, uint64_t avoid, uint64_t avoid_size)

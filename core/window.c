@@ -180,14 +180,14 @@ void window_build(struct boot *boot)
 		exit.levels = levels_now;
 		exit.root = new_root(boot);
 		map_one_to_one(&exit, boot->low_page, PAGE_SIZE);
-		boot->leave_to = boot->low_page + (uint64_t)(low_boot - low_code);
+		boot->bridge_to = boot->low_page + (uint64_t)(low_boot - low_code);
 	} else {
 		exit = bridge;
-		boot->leave_to = window_address(window_boot);
+		boot->bridge_to = window_address(window_boot);
 	}
-	map_one_to_one(&exit, (uintptr_t)enter_kernel,
-		       (uint64_t)(enter_kernel_end - (const uint8_t *)enter_kernel));
-	boot->leave_cr3 = (uintptr_t)exit.root;
+	map_one_to_one(&exit, (uintptr_t)cross_bridge,
+		       (uint64_t)(cross_bridge_end - (const uint8_t *)cross_bridge));
+	boot->bridge_cr3 = (uintptr_t)exit.root;
 
 	start->final_cr3 = (uintptr_t)boot->paging.root;
 	start->stack = stack_top(boot, 0) - 8;
@@ -203,7 +203,7 @@ void window_build(struct boot *boot)
 		note_mtrrs(start);
 }
 
-void window_leave(struct boot *boot)
+void enter_kernel(struct boot *boot)
 {
 	if (boot->cpu.pat)
 		wrmsr(MSR_PAT, KERNEL_PAT);
@@ -211,5 +211,5 @@ void window_leave(struct boot *boot)
 	/* LMA is read-only, and stays what it reads: whether writing another value faults depends on the
 	 * processor. */
 	uint32_t efer = kernel_efer(boot) | (uint32_t)(rdmsr(MSR_EFER) & EFER_LMA);
-	enter_kernel(boot->leave_cr3, efer, boot->leave_to, cr4);
+	cross_bridge(boot->bridge_cr3, efer, boot->bridge_to, cr4);
 }

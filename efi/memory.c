@@ -282,10 +282,10 @@ int memory_for_core(struct machine *machine)
 		keep_place(machine, &machine->places[i]);
 	/* First, or the rest might lie there. A kernel that does not find its place will be mapped where it
 	 * lies. */
-	EFI_PHYSICAL_ADDRESS base = machine->place_wanted;
-	if (machine->place_wanted_size != 0 &&
-	    !EFI_ERROR(allocate(AllocateAddress, machine->place_wanted_size, &base)))
-		machine->place = base;
+	EFI_PHYSICAL_ADDRESS base = machine->kernel_move_to;
+	if (machine->kernel_move_size != 0 &&
+	    !EFI_ERROR(allocate(AllocateAddress, machine->kernel_move_size, &base)))
+		machine->kernel_move_granted = base;
 	base = FOUR_GIB - 1;
 	EFI_STATUS status = allocate(AllocateMaxAddress, machine->arena_needed, &base);
 	if (EFI_ERROR(status))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/payload.c formats/crc32c.c common/log.c common/text.c */
+/* links: core/payload.c core/kernel_image.c core/memory.c formats/crc32c.c common/log.c common/text.c */
 /* Any bytes as description and padded kernel: refused, or nothing outside of them is read or written. */
 #include "../unit/core_host.h"
 #include "formats/crc32c.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/payload.c formats/crc32c.c common/log.c common/text.c */
+/* links: core/payload.c core/kernel_image.c core/memory.c formats/crc32c.c common/log.c common/text.c */
 /* The payload: each damage has a name, no header leads outside the kernel, relocations do what their oracle
  * does. */
 #include "core_host.h"

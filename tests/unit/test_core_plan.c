@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/places.c core/memory.c core/records.c common/paging.c core/payload.c formats/crc32c.c common/log.c common/text.c */
+/* links: core/plan.c core/address_space.c core/kernel_image.c core/places.c core/memory.c core/records.c common/paging.c common/log.c common/text.c */
 /*
  * core_boot()'s plan on hostile machines: whatever firmware says, the boot is refused in a sentence, or
  * nothing is touched that is not free, memory for it suffices, and the page tables map what the contract
@@ -15,7 +15,8 @@
 #define REQUIRE assert_true
 #include "core_walk.h"
 
-#include "core/boot.c"
+#include <elf.h>
+#include <string.h>
 
 #define REAL_LOW  UINT64_C(0x10000)
 #define REAL_HIGH UINT64_C(0x40000000)
@@ -54,24 +55,6 @@ uint64_t net_size(const struct boot *boot)
 	return boot->cpu_count * UINT64_C(256) + 3 * PAGE_SIZE;
 }
 
-#define UNUSED __attribute__((unused))
-#define NOT_CALLED(declaration) \
-	declaration \
-	{ \
-		abort(); \
-	}
-NOT_CALLED(void core_catch_exceptions(struct machine *machine UNUSED))
-NOT_CALLED(void core_halt(const struct machine *machine UNUSED, const char *text UNUSED))
-NOT_CALLED(void cpu_quiet_interrupts(void))
-NOT_CALLED(struct twinboot_handoff *handoff_make(struct boot *boot UNUSED))
-NOT_CALLED(void handoff_take_log(struct boot *boot UNUSED, struct twinboot_handoff *handoff UNUSED))
-NOT_CALLED(void cpus_start(struct boot *boot UNUSED, uint64_t hz UNUSED))
-NOT_CALLED(uint64_t cpus_parked(const struct boot *boot UNUSED))
-NOT_CALLED(void window_build(struct boot *boot UNUSED))
-NOT_CALLED(void net_build(struct boot *boot UNUSED))
-NOT_CALLED(void apic_choose_mode(struct boot *boot UNUSED))
-NOT_CALLED(_Noreturn void window_leave(struct boot *boot UNUSED))
-
 /* ---- A machine ---- */
 
 struct fixture {
@@ -85,7 +68,7 @@ struct fixture {
 };
 
 static struct fixture f;
-static int exact; /* the arena has what plan() asks for, as UEFI gives it, and not a page more */
+static int exact; /* the arena has what plan_boot() asks for, as UEFI gives it, and not a page more */
 
 static void map_real_memory(void)
 {
@@ -179,23 +162,23 @@ static struct twinboot_needs *needs(void)
 static int run(void)
 {
 	f.machine.error[0] = 0;
-	if (!plan(&f.boot, &f.machine)) {
+	if (!plan_boot(&f.boot, &f.machine)) {
 		assert_memory_equal(f.machine.error, "TB", 2);
 		return 0;
 	}
 	if (exact) {
 		f.machine.arena = f.boot.memory.arena_top - f.machine.arena_needed;
-		assert_true(plan(&f.boot, &f.machine));
+		assert_true(plan_boot(&f.boot, &f.machine));
 	}
 	f.before_count = f.boot.memory.count;
 	assert_true(f.before_count <= ROWS_MAX + MACHINE_EXTRA_REGIONS);
 	memcpy(f.before, f.boot.memory.map, f.before_count * sizeof(f.before[0]));
 	int halted = HALTS({
-		keep_program_headers(&f.boot);
-		take_low_page(&f.boot);
-		settle_kernel(&f.boot);
+		kernel_keep_headers(&f.boot.kernel, &f.boot.memory);
+		memory_take_low_page(&f.boot);
+		kernel_settle(&f.boot);
 		kernel_relocate(&f.boot.kernel);
-		build_page_tables(&f.boot);
+		address_space_build(&f.boot);
 		/* What window.c and handoff.c take: bridge, stacks with their tables, processors, handoff,
 		 * rows. */
 		memory_take(&f.boot.memory, 24 * PAGE_SIZE);
@@ -534,7 +517,7 @@ static void a_framebuffer_beyond_the_direct_map_is_none(void **state)
 		f.machine.framebuffer.base = framebuffers[i].base;
 		f.machine.framebuffer.size = framebuffers[i].size;
 		needs()->flags = TWINBOOT_NEED_FRAMEBUFFER;
-		assert_int_equal(plan(&f.boot, &f.machine), framebuffers[i].stays);
+		assert_int_equal(plan_boot(&f.boot, &f.machine), framebuffers[i].stays);
 	}
 }
 

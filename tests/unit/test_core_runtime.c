@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: core/places.c core/memory.c common/paging.c core/payload.c formats/crc32c.c common/log.c common/text.c */
+/* links: core/memory.c core/kernel_image.c common/paging.c common/log.c common/text.c */
 /* UEFI runtime services in the page tables: each page with the permissions of the last row that holds it and
    with the memory type that the direct map gives it; and page 0, which is nobody's. */
 #include <setjmp.h>
@@ -11,28 +11,7 @@
 #define REQUIRE assert_true
 #include "core_walk.h"
 
-#include "core/boot.c"
-
-/* ---- What is not under test here ---- */
-
-#define UNUSED __attribute__((unused))
-#define NOT_CALLED(declaration) \
-	declaration \
-	{ \
-		abort(); \
-	}
-NOT_CALLED(void cpu_identify(struct cpu *cpu UNUSED))
-NOT_CALLED(uint32_t cpus_list(const struct machine *machine UNUSED, struct twinboot_cpu *cpus UNUSED))
-NOT_CALLED(void acpi_pm_timer_sample(struct machine *machine UNUSED))
-NOT_CALLED(void core_catch_exceptions(struct machine *machine UNUSED))
-NOT_CALLED(void core_halt(const struct machine *machine UNUSED, const char *text UNUSED))
-NOT_CALLED(void cpu_quiet_interrupts(void))
-NOT_CALLED(struct twinboot_handoff *handoff_make(struct boot *boot UNUSED))
-NOT_CALLED(void handoff_take_log(struct boot *boot UNUSED, struct twinboot_handoff *handoff UNUSED))
-NOT_CALLED(void cpus_start(struct boot *boot UNUSED, uint64_t hz UNUSED))
-NOT_CALLED(uint64_t cpus_parked(const struct boot *boot UNUSED))
-NOT_CALLED(void window_build(struct boot *boot UNUSED))
-NOT_CALLED(_Noreturn void window_leave(struct boot *boot UNUSED))
+#include "core/address_space.c"
 
 /* ---- A machine ---- */
 
@@ -95,7 +74,7 @@ static void map(int with_identity)
 		(f.boot.flags & ~TWINBOOT_IDENTITY_MAPPED) | (with_identity ? TWINBOOT_IDENTITY_MAPPED : 0);
 	memory_init(&f.boot.memory, &f.machine);
 	memory_arena_open(&f.boot.memory, 0, 0);
-	build_page_tables(&f.boot);
+	address_space_build(&f.boot);
 }
 
 static void check_page(uint64_t page, int writable, int executable, uint8_t cache)

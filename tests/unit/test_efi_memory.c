@@ -433,12 +433,12 @@ static void a_table_that_grows_is_cut(void **state)
 static void memory_for_core_is_taken_in_order(void **state)
 {
 	(void)state;
-	machine.place_wanted = 0x200000;
-	machine.place_wanted_size = 3 * PAGE_SIZE + 1;
+	machine.kernel_move_to = 0x200000;
+	machine.kernel_move_size = 3 * PAGE_SIZE + 1;
 	machine.arena_needed = 5 * PAGE_SIZE;
 	assert_true(memory_for_core(&machine));
 	assert_int_equal(fake.allocation_count, 3);
-	assert_int_equal(machine.place, 0x200000);
+	assert_int_equal(machine.kernel_move_granted, 0x200000);
 	assert_int_equal(fake.allocations[0].pages, 4);
 	assert_int_equal(machine.arena, FOUR_GIB - 5 * PAGE_SIZE);
 	assert_int_equal(fake.allocations[1].type, EfiLoaderData);
@@ -450,12 +450,12 @@ static void memory_for_core_is_taken_in_order(void **state)
 static void a_place_that_is_taken_is_no_error(void **state)
 {
 	(void)state;
-	machine.place_wanted = 0x200000;
-	machine.place_wanted_size = PAGE_SIZE;
+	machine.kernel_move_to = 0x200000;
+	machine.kernel_move_size = PAGE_SIZE;
 	machine.arena_needed = PAGE_SIZE;
 	fake.fail_allocation = 1;
 	assert_true(memory_for_core(&machine));
-	assert_int_equal(machine.place, 0);
+	assert_int_equal(machine.kernel_move_granted, 0);
 }
 
 static void without_low_memory_the_page_lies_higher(void **state)
