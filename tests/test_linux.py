@@ -8,9 +8,10 @@ from typing import Iterator
 import pytest
 
 import debian
-from lab import FIRMWARES, Build
+from lab import FIRMWARES, Build, make
 from linuxlab import COMMAND_LINE, END, Debian, as_one, boot_linux, build_linux, debian_kernel, one_file
-from qemu import Machine, Result
+from picture import read_png
+from qemu import Machine, Result, boot
 from transcript import values
 
 SECOND = b"of the second initrd\n"
@@ -104,3 +105,36 @@ def test_efi_runtime_services_work_where_there_are_any(results: dict[str, Result
 def test_linux_knows_that_secure_boot_is_off(results: dict[str, Result]) -> None:
     assert "secureboot: Secure boot disabled" in results["uefi"].transcript, str(results["uefi"])
     assert "secureboot:" not in results["bios"].transcript, str(results["bios"])
+
+
+def package(name: str) -> Path:
+    try:
+        return debian.unpacked(name)
+    except debian.Unreachable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("firmware", FIRMWARES)
+def test_memtest_comes_up(scratch: Path, firmware: str) -> None:
+    """memtest86+ speaks the same protocol, and is linked to 1 MiB. Its screen is blue."""
+    image = build_linux(scratch, package("memtest86+") / "boot/memtest86+x64.bin", [], "").image
+    machine = Machine(memory="256M")
+    screen = scratch / "screen.png"
+    result = boot(firmware, image, machine, timeout=60, until="never", screen=screen, cold=True)
+    assert result.ended == "timeout", str(result)
+    picture = read_png(screen)
+    pixels = zip(picture.rgb[0::3], picture.rgb[1::3], picture.rgb[2::3])
+    assert sum(pixel == (0, 0, 0xAA) for pixel in pixels) > 640 * 400 // 2, str(result)
+
+
+@pytest.mark.all
+@pytest.mark.parametrize(
+    "name, path, version",
+    [("syslinux-common", "usr/lib/syslinux/memdisk", "2.03"), ("ipxe", "boot/ipxe.lkrn", "2.07")],
+)
+def test_kernels_of_real_mode_are_refused(scratch: Path, name: str, path: str, version: str) -> None:
+    done = make(scratch, f"KERNEL={package(name) / path}")
+    assert done.returncode != 0, done.stdout
+    assert f"of Linux' boot protocol {version}, without an entry in 64-bit mode" in done.stderr, done.stderr
+    assert not (scratch / "twinboot.img").exists()
