@@ -159,6 +159,24 @@ static bool read_linux(struct foreign *foreign, const struct input *file,
 	return true;
 }
 
+/* Files that the kernel names itself come before those of MODULES=, as the protocol has it. */
+static bool add_internal(struct foreign *foreign, const struct limine *limine, const char *kernel_path)
+{
+	struct limine_internal internal[LIMINE_INTERNAL_MAX];
+	uint32_t count;
+	bool done = limine_internal_modules(limine, kernel_path, internal, &count);
+
+	/* One that was refused has a path, too. */
+	for (uint32_t i = 0; i < LIMINE_INTERNAL_MAX; i++)
+		owned(foreign, internal[i].path);
+	for (uint32_t i = 0; i < count; i++) {
+		add_module(foreign, TWINBOOT_ROLE_MODULE, MODULES_SECTION, internal[i].name, NULL, 0);
+		foreign->modules[foreign->module_count - 1].path = internal[i].path;
+		foreign->modules[foreign->module_count - 1].arguments = internal[i].string;
+	}
+	return done;
+}
+
 /* Its memory image, the plan of its requests and, if it asks for that, the file itself. */
 static bool read_limine(struct foreign *foreign, const struct input *file,
 			const struct foreign_options *options, const struct report *report)
@@ -180,9 +198,10 @@ static bool read_limine(struct foreign *foreign, const struct input *file,
 	foreign->adapter_data_size = (uint32_t)limine_plan_size(limine.plan);
 	add_module(foreign, TWINBOOT_ROLE_FOREIGN_KERNEL, FOREIGN_SECTION, "kernel", limine.image,
 		   limine.size);
-	return limine.plan->requests[LIMINE_FEATURE_EXECUTABLE_FILE].offset == LIMINE_ABSENT ||
-	       add_file(foreign, TWINBOOT_ROLE_ORIGINAL_FILE, MODULES_SECTION,
-			slash ? slash + 1 : options->path, file, report);
+	return add_internal(foreign, &limine, options->path) &&
+	       (limine.plan->requests[LIMINE_FEATURE_EXECUTABLE_FILE].offset == LIMINE_ABSENT ||
+		add_file(foreign, TWINBOOT_ROLE_ORIGINAL_FILE, MODULES_SECTION,
+			 slash ? slash + 1 : options->path, file, report));
 }
 
 /* Where the image was linked, or anywhere that a relocatable kernel allows. */

@@ -17,7 +17,7 @@ enum protocol {
 	PROTOCOL_LINUX
 };
 
-#define FOREIGN_MODULES_MAX 3u
+#define FOREIGN_MODULES_MAX 24u
 #define FOREIGN_PLACES_MAX  2u
 
 /* What goes into the payload on behalf of an adapter. Everything in it is freed by foreign_free(). */
@@ -25,7 +25,7 @@ struct foreign {
 	enum protocol protocol;
 	struct twinboot_needs needs; /* flags and wishes on top of the adapter's own */
 	uint32_t module_count;
-	struct module modules[FOREIGN_MODULES_MAX]; /* their bytes are there already, not in a file */
+	struct module modules[FOREIGN_MODULES_MAX]; /* without a path: their bytes are there already */
 	void *owned[FOREIGN_MODULES_MAX + 1];       /* memory behind modules and adapter_data */
 	uint32_t place_count;
 	struct manifest_place places[FOREIGN_PLACES_MAX]; /* `module` counts the modules above */

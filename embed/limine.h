@@ -33,6 +33,19 @@ bool limine_read(struct limine *limine, const struct elf *elf, uint32_t image_mi
 		 const struct report *report);
 void limine_free(struct limine *limine);
 
+/* Internal modules: files beside the kernel's that the kernel itself names. */
+#define LIMINE_INTERNAL_MAX 16u
+struct limine_internal {
+	char *path; /* to be freed; `name` is its end, with a slash in front */
+	const char *name;
+	const char *string; /* in the kernel's image */
+};
+
+/* Those whose files are there, with the right hash where the kernel gives one. One that is missing and required is an
+   error, one that is missing is warned of. */
+bool limine_internal_modules(const struct limine *limine, const char *kernel_path,
+			     struct limine_internal modules[LIMINE_INTERNAL_MAX], uint32_t *count);
+
 uint64_t limine_plan_size(const struct limine_plan *plan);
 
 /* One line: the base revision, and what the kernel asks for. */

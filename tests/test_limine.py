@@ -19,6 +19,7 @@ SLOW = pytest.mark.all
 MAY_DIFFER = Path(__file__).with_name("may_differ_limine.txt")
 COMMAND_LINE = 'root=/dev/vda "two words"'
 MODULE = ROOT / "LICENSE"
+INTERNAL = b"a file that the kernel names itself\n"
 REVISIONS = [0, 3, 6, *(pytest.param(revision, marks=SLOW) for revision in (1, 2, 4, 5))]
 
 
@@ -40,6 +41,7 @@ class Limine:
         """The image of a kernel of the Makefile's, kernel-limine-<name>.elf."""
         image = self.out / f"{name}.img"
         if not image.exists():
+            (self.out / "internal.txt").write_bytes(INTERNAL)
             kernel = self.out / f"kernel-limine-{name}.elf"
             self.make(str(kernel))
             self.build(kernel, image)
@@ -82,7 +84,9 @@ def test_base_revision(limine: Limine, revision: int) -> None:
         said = values(result.transcript)
         assert said["base_revision_asked"] == str(revision)
         assert said["command_line"] == COMMAND_LINE and said["cpu_count"] == "3", str(result)
-        assert (said["module_0_path"], said["module_0_string"]) == ("/boot/LICENSE", "quiet"), str(result)
-        assert said["module_0_sha256"] == hashlib.sha256(MODULE.read_bytes()).hexdigest(), str(result)
+        assert (said["module_0_path"], said["module_0_string"]) == ("/internal.txt", "named by the kernel")
+        assert said["module_0_sha256"] == hashlib.sha256(INTERNAL).hexdigest(), str(result)
+        assert (said["module_1_path"], said["module_1_string"]) == ("/boot/LICENSE", "quiet"), str(result)
+        assert said["module_1_sha256"] == hashlib.sha256(MODULE.read_bytes()).hexdigest(), str(result)
         kernel = (limine.out / f"kernel-limine-{revision}.elf").read_bytes()
         assert said["executable_sha256"] == hashlib.sha256(kernel).hexdigest(), str(result)

@@ -43,6 +43,13 @@ struct request_words {
 		} \
 	}
 
+/* A file that need not be there. */
+static const struct {
+	const char *path, *string;
+	uint64_t flags;
+} internal_module = {"internal.txt", "named by the kernel", 0};
+static const void *const internal_modules[] = {&internal_module};
+
 /* One object: the order is the linker's in every other case. */
 static volatile struct {
 	uint64_t start_marker[4];
@@ -75,7 +82,8 @@ static volatile struct {
 								(uint64_t)limine_main),
 					[EXECUTABLE_FILE] =
 						REQUEST(0xad97e90e83f1ed67, 0x31eb5d1c5ff23b69, 0),
-					[MODULES] = REQUEST(0x3e7e279702be32af, 0xca1c4f3bd1280cee, 0),
+					[MODULES] = REQUEST(0x3e7e279702be32af, 0xca1c4f3bd1280cee, 1, 1,
+							    (uint64_t)internal_modules),
 					[RSDP] = REQUEST(0xc5e77b6b397e7b43, 0x27637845accdcf3c, 0),
 					[SMBIOS] = REQUEST(0x9e9046f11e095391, 0xaa4a520fefbde5ee, 0),
 					[EFI_SYSTEM_TABLE] =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: embed/limine.c embed/relocate.c embed/dynamic.c embed/check.c embed/needs.c embed/elf_file.c embed/file.c embed/report.c */
+/* links: embed/limine.c embed/limine_modules.c embed/blake2b.c embed/relocate.c embed/dynamic.c embed/check.c embed/needs.c embed/elf_file.c embed/file.c embed/report.c */
 /* Kernels that speak Limine, made here: what the build finds in them, relocates, and refuses. */
 #define _GNU_SOURCE
 
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -846,6 +847,85 @@ static void the_description_names_what_is_asked_for(void **state)
 	end(read);
 }
 
+/* ---- Internal modules ---- */
+
+/* A kernel that names two, in a directory that has "there"; at most one sentence is expected. */
+static char *internal(const char *path, const char *second, uint64_t flags, bool expected, uint32_t *count)
+{
+	char directory[] = "/tmp/limine-XXXXXX", file[64], kernel_path[64];
+	struct limine_internal modules[LIMINE_INTERNAL_MAX];
+	struct kernel *kernel = good();
+	char *text;
+	size_t length;
+
+	assert_non_null(mkdtemp(directory));
+	snprintf(file, sizeof(file), "%s/there", directory);
+	snprintf(kernel_path, sizeof(kernel_path), "%s/kernel.elf", directory);
+	FILE *stream = fopen(file, "w");
+	fputs("abc", stream);
+	fclose(stream);
+
+	char strings[2][256] = {{0}};
+	strcpy(strings[0], path);
+	strcpy(strings[1], second);
+	uint32_t texts = put(kernel, (const uint64_t *)strings, sizeof(strings));
+	uint32_t first = PUT(kernel, TOP + texts, TOP + texts, flags, TOP + texts + 256, TOP + texts, 0);
+	uint32_t list = PUT(kernel, TOP + first, TOP + first + 24);
+	ask3(kernel, LIMINE_FEATURE_MODULES, 1, 2, TOP + list, 0);
+	struct read *read = accept_silently(kernel);
+
+	read->report.stream = open_memstream(&text, &length);
+	bool done = limine_internal_modules(&read->limine, kernel_path, modules, count);
+	fclose(read->report.stream);
+	if (done != expected)
+		fail_msg("%s: %s", path, text);
+	for (uint32_t i = 0; i < *count && expected; i++)
+		assert_string_equal(modules[i].name, "/there");
+	for (uint32_t i = 0; i < LIMINE_INTERNAL_MAX; i++)
+		free(modules[i].path);
+	end(read);
+	unlink(file);
+	rmdir(directory);
+	return text;
+}
+
+#define HASH_ABC \
+	"#BA80A53F981C4D0D6A2797B69F12F6E94C212F14685AC4B74B12BB6FDBFFA2D17D87C5392AAB792DC252D5DE4533CC9518D38AA8DBF1925AB92386EDD4009923"
+
+static void internal_modules_are_found_beside_the_kernel(void **state)
+{
+	static const struct {
+		const char *path;
+		uint64_t flags;
+		bool done;
+		const char *said;
+	} rows[] = {
+		{"there", 0, true, "missing, which cannot be read"},
+		{"/there", LIMINE_MODULE_REQUIRED, true, "missing"},
+		{"there" HASH_ABC, LIMINE_MODULE_REQUIRED, true, "missing"}, /* RFC 7693, appendix A */
+		{"gone", LIMINE_MODULE_REQUIRED, false, "/gone, which cannot be read"},
+		{"there", LIMINE_MODULE_COMPRESSED, false, "unpack the file"},
+	};
+	uint32_t count;
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		text = internal(rows[i].path, "missing", rows[i].flags, rows[i].done, &count);
+		if (!strstr(text, rows[i].said))
+			fail_msg("%s: %s", rows[i].path, text);
+		if (rows[i].done)
+			assert_int_equal(count, 1);
+		free(text);
+	}
+	char wrong[] = "there" HASH_ABC;
+
+	wrong[sizeof(wrong) - 2] ^= 1;
+	text = internal(wrong, "missing", 0, false, &count);
+	assert_non_null(strstr(text, "has the BLAKE2b hash"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -874,6 +954,7 @@ int main(void)
 		cmocka_unit_test(other_relocations_are_refused),
 		cmocka_unit_test(ranges_cover_what_segments_touch),
 		cmocka_unit_test(neighbours_alike_are_one_range),
+		cmocka_unit_test(internal_modules_are_found_beside_the_kernel),
 		cmocka_unit_test(the_description_names_what_is_asked_for),
 	};
 
