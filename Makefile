@@ -37,13 +37,12 @@ $(if $(KERNEL),,$(error KERNEL is empty; give the path of an ELF file, or leave 
 $(if $(findstring $(newline),$(KERNEL)),$(error KERNEL has a line break; give the file another name))
 MADE_OF_IT := kernel.stripped kernel.padded kernel_bin.o libkernel_bin.a legacy.elf efi.so linked.EFI BOOTX64.EFI twinboot.img
 $(if $(filter $(addprefix $(OUT)/,$(MADE_OF_IT)),$(KERNEL)),$(error KERNEL=$(KERNEL): is made from the kernel; give the kernel itself))
-# Make takes one dollar sign for a variable of its own, and would drop what was meant.
-given = $(filter command environment,$(firstword $(origin $(1))))
-one_dollar_in = $(and $(call given,$(1)),$(findstring $$,$(subst $$$$,,$(value $(1)))))
-# What goes with a Linux kernel, and into the file's sections that a unified kernel image has.
-LINUX_FILES := INITRD MICROCODE OS_RELEASE UNAME
-$(foreach variable,KERNEL CMDLINE MODULES $(LINUX_FILES),$(if $(call one_dollar_in,$(variable)),\
-	$(error $(variable) has a single dollar sign, which make would take for a variable of its own; write $$$$ for each one)))
+# What people write is text: no dollar sign in it is make's. It reaches twinboot through the environment. The last four go
+# with a Linux kernel, and into the file's sections that a unified kernel image has.
+TEXTS := KERNEL PROTOCOL CMDLINE MODULES INITRD MICROCODE OS_RELEASE UNAME
+$(foreach text,$(TEXTS),$(if $(filter command environment,$(firstword $(origin $(text)))),\
+	$(eval override $(text) := $$(value $(text)))))
+export $(TEXTS) MAX_IMAGE_MIB TABLE SMALL SEPARATE_PAYLOAD SECTOR IMAGE LD OBJCOPY AR
 
 .DELETE_ON_ERROR:
 .PRECIOUS: $(OUT)/kernel/main-%.o $(OUT)/kernel/limine-requests-%.o
@@ -55,7 +54,9 @@ export LC_ALL := C
 IMAGE := $(OUT)/twinboot.img
 NETBOOT := $(OUT)/twinboot.0 $(OUT)/twinboot.payload $(OUT)/BOOTX64.EFI
 # Other images than the default: docs/images.md
-LAYOUT := $(foreach switch,TABLE SMALL SEPARATE_PAYLOAD SECTOR,$(switch)='$(call quoted,$($(switch)))')
+LAYOUT := $(foreach switch,TABLE SMALL SEPARATE_PAYLOAD SECTOR,$(switch)=$($(switch)))
+# The loaders without a kernel, and what else `twinboot` takes from a place of its own.
+PARTS := $(OUT)/parts
 
 .PHONY: all
 all: $(IMAGE) ## build the image for KERNEL (default: the reference kernel)
@@ -111,8 +112,8 @@ ADAPTER_SHARED := $(call objects,x86_64,$(wildcard adapters/*.c) common/text.c c
 MULTIBOOT_OBJECTS := $(ADAPTER_SHARED) $(call objects,x86_64,$(wildcard adapters/multiboot/*.c) $(wildcard adapters/multiboot/*.S) common/paging.c)
 LINUX_OBJECTS  := $(ADAPTER_SHARED) $(call objects,x86_64,$(wildcard adapters/linux/*.c) $(wildcard adapters/linux/*.S) common/paging.c formats/bzimage.c)
 LIMINE_OBJECTS := $(ADAPTER_SHARED) $(call objects,x86_64,$(wildcard adapters/limine/*.c) $(wildcard adapters/limine/*.S) common/paging.c common/acpi.c)
-FORMATS_OBJECTS := $(call objects,host,formats/crc32c.c formats/sha256.c)
-EMBED_OBJECTS  := $(call objects,host,$(wildcard embed/*.c) formats/bzimage.c) $(FORMATS_OBJECTS)
+TOOL_OBJECTS   := $(call objects,host,$(wildcard embed/*.c) $(wildcard images/*.c) $(wildcard tool/*.c) \
+	formats/bzimage.c formats/crc32c.c formats/sha256.c)
 
 $(OUT)/x86_64/%.o: % Makefile | $(DEPS_BUILD)
 	@mkdir -p $(@D)
@@ -160,20 +161,9 @@ $(OUT)/core.o: $(CORE_OBJECTS) linker/core.ld
 	@$(OBJCOPY) --keep-global-symbol=core_prepare --keep-global-symbol=core_boot \
 		--keep-global-symbol=core_halt --keep-global-symbol=core_catch_exceptions $@
 
-# ---- Host tools ----------------------------------------------------------------------------------------------------
+# ---- The command ----------------------------------------------------------------------------------------------------
 
-$(OUT)/embed: $(EMBED_OBJECTS)
-	$(call say,HOSTLD,$@)$(CC) -o $@ $^
-
-$(OUT)/finish: $(OUT)/host/images/finish.c.o $(FORMATS_OBJECTS)
-	$(call say,HOSTLD,$@)$(CC) -o $@ $^
-
-$(OUT)/sections: $(call objects,host,images/sections.c embed/file.c embed/report.c)
-	$(call say,HOSTLD,$@)$(CC) -o $@ $^
-
-IMAGE_TOOLS := compose inspect netboot finish sections
-IMAGE_OBJECTS := $(call objects,host,$(filter-out $(IMAGE_TOOLS:%=images/%.c),$(wildcard images/*.c))) $(FORMATS_OBJECTS)
-$(OUT)/compose $(OUT)/inspect $(OUT)/netboot: $(OUT)/%: $(OUT)/host/images/%.c.o $(IMAGE_OBJECTS)
+$(OUT)/twinboot: $(TOOL_OBJECTS)
 	$(call say,HOSTLD,$@)$(CC) -o $@ $^
 
 # ---- Kernels -------------------------------------------------------------------------------------------------------
@@ -223,143 +213,93 @@ $(OUT)/hello.elf: kernel/example/hello.c include/twinboot.h | $(DEPS_BUILD)
 
 ADAPTER_LINK = $(LD) -m elf_x86_64 -nostdlib -static -pie --no-dynamic-linker -z text -z max-page-size=4096 -z noexecstack \
 	--build-id=none -e kernel_main -o $@ $(filter %.o,$^)
-$(OUT)/adapters/linux.elf: $(LINUX_OBJECTS)
+$(PARTS)/adapters/linux.elf: $(LINUX_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(ADAPTER_LINK)
 
-$(OUT)/adapters/limine.elf: $(LIMINE_OBJECTS)
+$(PARTS)/adapters/limine.elf: $(LIMINE_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(ADAPTER_LINK)
 
-$(OUT)/adapters/multiboot.elf: $(MULTIBOOT_OBJECTS)
+$(PARTS)/adapters/multiboot.elf: $(MULTIBOOT_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(ADAPTER_LINK)
 
-ADAPTERS := $(OUT)/adapters/linux.elf $(OUT)/adapters/limine.elf $(OUT)/adapters/multiboot.elf
+ADAPTERS := $(PARTS)/adapters/linux.elf $(PARTS)/adapters/limine.elf $(PARTS)/adapters/multiboot.elf
 
-# ---- The payload: check, strip, pad, wrap, archive -----------------------------------------------------------------
+# ---- The loaders, but for the kernel ---------------------------------------------------------------------------------
 
-# A kernel or module that is not there is embed's to report: it says what to do. A name that make cannot hold is looked
-# at every time.
-BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf $(NEEDY_KERNELS) $(ADAPTERS)
-WATCHED_KERNEL := $(if $(call special_in,$(KERNEL)),EVERY_TIME,$(KERNEL))
-$(filter-out $(BUILT_KERNELS),$(WATCHED_KERNEL)): ;
+$(PARTS)/legacy.o: $(LEGACY_OBJECTS) $(OUT)/core.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(LD) -r -m elf_x86_64 -z noexecstack -o $@ $^
 
-# Other values of these variables are other inputs: each stands in a file that is written only when its value changes.
-same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
-is_remembered = $(and $(wildcard $(OUT)/$(1).value),$(call same,$($(1)),$(file <$(OUT)/$(1).value)))
-remember = $(if $(is_remembered),,$(shell mkdir -p $(OUT))$(file >$(OUT)/$(1).value,$($(1))))
-$(foreach variable,KERNEL PROTOCOL CMDLINE MODULES $(LINUX_FILES) MAX_IMAGE_MIB LOG LAYOUT,$(call remember,$(variable)))
+$(PARTS)/efi.o: /usr/lib/crt0-efi-x86_64.o $(EFI_OBJECTS) $(OUT)/core.o /usr/lib/libgnuefi.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(LD) -r -m elf_x86_64 -z noexecstack -o $@ $^
+/usr/lib/crt0-efi-x86_64.o /usr/lib/libgnuefi.a: | $(DEPS_BUILD)
 
-MAX_IMAGE := $(if $(MAX_IMAGE_MIB),--max-image '$(call quoted,$(MAX_IMAGE_MIB))')
-# Their text reaches embed as it is, whatever the shell would make of it.
-remembered = "$$(cat $(OUT)/$(1).value)"
+$(PARTS)/%.ld: linker/%.ld
+	@mkdir -p $(@D)
+	@cp $< $@
 
-# What goes into the archive: the kernel, or the adapter that starts it. The file holds its path.
-$(OUT)/kernel.path: $(WATCHED_KERNEL) $(OUT)/KERNEL.value $(OUT)/PROTOCOL.value $(OUT)/embed
-	$(call say,CHOOSE,$(KERNEL))$(OUT)/embed choose --protocol $(call remembered,PROTOCOL) --adapters $(OUT)/adapters -- $(call remembered,KERNEL) $@
-chosen = "$$(cat $(OUT)/kernel.path)"
-
-$(OUT)/kernel.padded: $(OUT)/kernel.path $(ADAPTERS) $(OUT)/MAX_IMAGE_MIB.value
-	$(call say,CHECK,$(KERNEL))$(OUT)/embed check $(MAX_IMAGE) -- $(chosen)
-	$(call say,STRIP,$(OUT)/kernel.stripped)$(OUT)/embed strip $(chosen) $(OUT)/kernel.stripped
-	$(call say,PAD,$@)$(OUT)/embed pad $(MAX_IMAGE) -- $(OUT)/kernel.stripped $@ $(chosen)
-
-# objcopy names its symbols after the input's path as it was given.
-symbol = $(subst -,_,$(subst /,_,$(subst .,_,$(1))))
-wrap = cd $(OUT) && $(OBJCOPY) -I binary -O elf64-x86-64 --binary-architecture=i386:x86-64 \
-	--rename-section .data=.$(1),alloc,load,data,contents \
-	--set-section-alignment .data=4096 \
-	--redefine-sym _binary_$(call symbol,$(2))_start=_$(1)_start_addr \
-	--redefine-sym _binary_$(call symbol,$(2))_end=_$(1)_end_addr \
-	--redefine-sym _binary_$(call symbol,$(2))_size=_$(1)_size $(2) $(3)
-
-$(OUT)/kernel_bin.o: $(OUT)/kernel.padded
-	$(call say,WRAP,$@)$(call wrap,kernel,kernel.padded,kernel_bin.o)
-
-$(OUT)/libkernel_bin.a: $(OUT)/kernel_bin.o
-	@rm -f $@
-	$(call say,AR,$@)$(AR) crsD $@ $<
-
-# Where legacy.elf has the kernel. (Another kernel may have the same place.)
-$(OUT)/payload.ld: $(OUT)/kernel.padded $(OUT)/embed
-	$(call say,PLACE,$@)$(OUT)/embed place $< $@
-
-# Everything beside the kernel. It is not linked: the UEFI loader's file gets it as sections. (modules.bin, if there are
-# modules, is there before manifest.bin is.)
-$(OUT)/manifest.bin: $(OUT)/kernel.padded $(patsubst %,$(OUT)/%.value,KERNEL PROTOCOL CMDLINE MODULES MAX_IMAGE_MIB $(LINUX_FILES)) $(OUT)/embed
-	$(call say,PAYLOAD,$@)$(OUT)/embed manifest --kernel $(OUT)/kernel.padded --command-line $(call remembered,CMDLINE) \
-		$(MAX_IMAGE) --foreign $(call remembered,KERNEL) --protocol $(call remembered,PROTOCOL) --modules $(call remembered,MODULES) \
-		--initrd $(call remembered,INITRD) --microcode $(call remembered,MICROCODE) --os-release $(call remembered,OS_RELEASE) \
-		--uname $(call remembered,UNAME) --out $(OUT) --depfile $(OUT)/manifest.bin.d
-
-PAYLOAD := $(OUT)/libkernel_bin.a
-
-# ---- The loaders ---------------------------------------------------------------------------------------------------
-
-# The loader's code and data are one piece in real mode. (Older binutils neither warn nor know the option.)
-NO_RWX_WARNING = $(if $(findstring warn-rwx,$(shell $(LD) --help)),--no-warn-rwx-segments)
-$(OUT)/legacy.elf: $(LEGACY_OBJECTS) $(OUT)/core.o $(PAYLOAD) $(OUT)/payload.ld linker/legacy.ld linker/loader.ld
-	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack $(NO_RWX_WARNING) --build-id=none \
-		-L $(OUT) -T linker/legacy.ld -o $@ $(LEGACY_OBJECTS) $(OUT)/core.o $(PAYLOAD)
-
-# It loads whatever twinboot.payload says, so it has no payload itself.
+# It loads whatever twinboot.payload says, so it is complete without a kernel.
 $(OUT)/pxe.elf: $(PXE_OBJECTS) $(OUT)/core.o linker/pxe.ld linker/loader.ld
-	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack $(NO_RWX_WARNING) --build-id=none \
-		-T linker/pxe.ld -o $@ $(PXE_OBJECTS) $(OUT)/core.o
-
-$(OUT)/legacy.bin: $(OUT)/legacy.elf
+	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
+		-L linker -T linker/pxe.ld -o $@ $(PXE_OBJECTS) $(OUT)/core.o
+$(PARTS)/pxe.bin: $(OUT)/pxe.elf
+	@mkdir -p $(@D)
 	$(call say,OBJCOPY,$@)$(OBJCOPY) -O binary -j .boot -j .loader $< $@
-
-$(OUT)/efi.so: $(EFI_OBJECTS) $(OUT)/core.o $(PAYLOAD) linker/efi.ld
-	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -shared -Bsymbolic --no-undefined -z noexecstack -z max-page-size=4096 \
-		--hash-style=sysv --build-id=none -T linker/efi.ld -o $@ /usr/lib/crt0-efi-x86_64.o $(EFI_OBJECTS) \
-		$(OUT)/core.o $(PAYLOAD) /usr/lib/libgnuefi.a
-
-# The sections before objcopy's renaming: exactly those of linker/efi.ld that are loaded.
-EFI_OBJCOPY = $(OBJCOPY) -j .text -j .rodata -j .reloc -j .data -j .kernel --target efi-app-x86_64 \
-	--subsystem=10 --section-alignment 4096 --file-alignment 4096
-$(OUT)/linked.EFI: $(OUT)/efi.so $(OUT)/finish
-	$(call say,OBJCOPY,$@)$(EFI_OBJCOPY) $< $@.unfinished
-	@$(OUT)/finish $@.unfinished $@
-
-$(OUT)/BOOTX64.EFI: $(OUT)/linked.EFI $(OUT)/manifest.bin $(OUT)/sections
-	$(call say,ADD,$@)$(OUT)/sections $< $(OUT)/manifest.bin $(OUT) $@
 
 # For 32-bit UEFI: says that it is the wrong one.
 $(OUT)/ia32/%.o: % | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(call say,CC ia32,$<)$(CC) $(IA32_FLAGS) -MMD -MP -c -o $@ $<
-
 $(OUT)/ia32.elf: $(OUT)/ia32/efi/ia32/main.c.o linker/efi-ia32.ld
 	$(call say,LD,$@)$(LD) -m elf_i386 -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none \
 		-T linker/efi-ia32.ld -o $@ $(filter %.o,$^)
-
-$(OUT)/BOOTIA32.EFI: $(OUT)/ia32.elf
+$(PARTS)/BOOTIA32.EFI: $(OUT)/ia32.elf
+	@mkdir -p $(@D)
 	$(call say,OBJCOPY,$@)$(OBJCOPY) -S -j .text -j .rodata -j .reloc --target efi-app-ia32 \
 		--subsystem=10 --section-alignment 4096 --file-alignment 4096 $< $@
 
-# ---- The image -----------------------------------------------------------------------------------------------------
+ALL_PARTS := $(addprefix $(PARTS)/,legacy.o efi.o legacy.ld loader.ld efi.ld pxe.bin BOOTIA32.EFI) $(ADAPTERS)
 
-$(IMAGE): $(OUT)/legacy.bin $(OUT)/BOOTX64.EFI $(OUT)/BOOTIA32.EFI $(OUT)/compose $(OUT)/LAYOUT.value images/image.sh
-	$(call say,IMAGE,$@)$(LAYOUT) images/image.sh $@ $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/compose $(OUT)/BOOTIA32.EFI
+# ---- The image: what `twinboot build` makes of a kernel and the parts ------------------------------------------------
 
-$(OUT)/pxe.bin: $(OUT)/pxe.elf
-	$(call say,OBJCOPY,$@)$(OBJCOPY) -O binary -j .boot -j .loader $< $@
+# A kernel or module that is not there is twinboot's to report: it says what to do. A name that make cannot hold is
+# looked at every time.
+BUILT_KERNELS := $(OUT)/kernel.elf $(OUT)/hello.elf $(NEEDY_KERNELS) $(ADAPTERS)
+WATCHED_KERNEL := $(if $(call special_in,$(KERNEL)),EVERY_TIME,$(KERNEL))
+$(filter-out $(BUILT_KERNELS),$(WATCHED_KERNEL)): ;
 
-$(OUT)/twinboot.payload $(OUT)/twinboot.0 &: $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(OUT)/pxe.bin $(OUT)/netboot
-	$(call say,NETBOOT,$(OUT)/twinboot.0)$(OUT)/netboot $(filter %.EFI %.bin,$^) $(OUT)/twinboot.payload $(OUT)/twinboot.0
+# Other values of these variables are other inputs: each stands in a file that is written only when its value changes.
+REMEMBERED := $(TEXTS) MAX_IMAGE_MIB LAYOUT
+same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
+is_remembered = $(and $(wildcard $(OUT)/$(1).value),$(call same,$($(1)),$(file <$(OUT)/$(1).value)))
+remember = $(if $(is_remembered),,$(shell mkdir -p $(OUT))$(file >$(OUT)/$(1).value,$($(1))))
+$(foreach variable,$(REMEMBERED) LOG,$(call remember,$(variable)))
+
+$(IMAGE): $(OUT)/twinboot $(ALL_PARTS) $(WATCHED_KERNEL) $(REMEMBERED:%=$(OUT)/%.value)
+	$(call say,BUILD,$@)$(OUT)/twinboot build --environment --keep $(OUT) --depfile $@.d -o $@ $(if $(V),-v)
+
+# What lies on the way there.
+ON_THE_WAY := $(addprefix $(OUT)/,kernel.padded libkernel_bin.a legacy.elf legacy.bin efi.so linked.EFI manifest.bin BOOTX64.EFI)
+$(ON_THE_WAY): $(IMAGE) ;
+
+$(OUT)/twinboot.payload $(OUT)/twinboot.0 &: $(IMAGE) $(PARTS)/pxe.bin
+	$(call say,NETBOOT,$(OUT)/twinboot.0)$(OUT)/twinboot step netboot $(OUT)/BOOTX64.EFI $(OUT)/legacy.bin $(PARTS)/pxe.bin \
+		$(OUT)/twinboot.payload $(OUT)/twinboot.0
 
 .PHONY: image inspect netboot
 netboot: $(NETBOOT) ## twinboot.0 and twinboot.payload for BIOS (PXE), BOOTX64.EFI for UEFI (PXE, HTTP): docs/netboot.md
 image: $(IMAGE) ## the image alone; TABLE=gpt, SMALL=1, SEPARATE_PAYLOAD=1, SECTOR=4096: docs/images.md
-inspect: $(OUT)/inspect $(if $(filter command line,$(origin IMAGE)),,$(IMAGE)) ## show and check what is in IMAGE=file or a device
-	@$(OUT)/inspect '$(call quoted,$(IMAGE))'
+inspect: $(OUT)/twinboot $(if $(filter command line,$(origin IMAGE)),,$(IMAGE)) ## show and check what is in IMAGE=file or a device
+	@$(OUT)/twinboot inspect "$$IMAGE"
 
 # ---- Running -------------------------------------------------------------------------------------------------------
 
 RUNNER := TWINBOOT_CACHE=$(OUT) TWINBOOT_KVM=0 $(PYTHON) runner
-BOOT := --memory $(RUN_MEMORY) --kernel '$(call quoted,$(KERNEL))' $(if $(filter-out 0,$(COLD)),--cold)
+BOOT := --memory $(RUN_MEMORY) --kernel "$$KERNEL" $(if $(filter-out 0,$(COLD)),--cold)
 # A kernel that runs on is a normal kernel: 124 says that time was up.
 RUN = $(RUNNER) run $(BOOT) --timeout $(RUN_TIMEOUT) $(1) $(IMAGE) || test $$? = 124
 
@@ -414,13 +354,13 @@ test-all: unit lint $(IMAGE) ## the same with the whole boot matrix
 unit: $(UNIT_TESTS) ## the unit tests alone
 	@for test in $(UNIT_TESTS); do CMOCKA_MESSAGE_OUTPUT=stdout $$test >$$test.log 2>&1 || { cat $$test.log; exit 1; }; \
 		tail -1 $$test.log | sed "s|^|$$test: |"; done
-C_FILES := $(wildcard adapters/*.[ch] adapters/*/*.[ch] formats/*.[ch] common/*.[ch] core/*.[ch] legacy/*.[ch] efi/*.[ch] embed/*.[ch] kernel/*.[ch] kernel/limine/*.[ch] kernel/example/*.c images/*.[ch] \
+C_FILES := $(wildcard adapters/*.[ch] adapters/*/*.[ch] formats/*.[ch] common/*.[ch] core/*.[ch] legacy/*.[ch] efi/*.[ch] embed/*.[ch] kernel/*.[ch] kernel/limine/*.[ch] kernel/example/*.c images/*.[ch] tool/*.[ch] \
 	include/*.h bench/*.c bench/floor/*.c efi/ia32/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/kernels/*.[ch] tests/kernels/*/*.[ch])
 lint: | $(DEPS_TEST) ## clang-format and cppcheck
 	@if clang-format --version | grep -q 'version 14\.'; then clang-format --dry-run -Werror $(C_FILES); \
 		else echo 'clang-format: not version 14, with which this tree is formatted: skipped'; fi
 	@cppcheck -q --error-exitcode=1 --inline-suppr --enable=warning,portability --suppressions-list=.cppcheck -I . -I include \
-		-U__ASSEMBLER__ adapters bench formats common core efi embed images legacy kernel
+		-U__ASSEMBLER__ adapters bench formats common core efi embed images legacy kernel tool
 .PHONY: format
 format: | $(DEPS_TEST) ## let clang-format 14 have its way
 	clang-format -i $(C_FILES)

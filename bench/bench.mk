@@ -68,16 +68,17 @@ $(OUT)/floor.so: $(OUT)/efi/bench/floor/efi.c.o
 $(OUT)/alone.so: $(OUT)/efi/alone.o
 # With core and by the same linker script, so that sections and sizes are twinboot's own but for a few pages; own_sums.c.o is
 # where finish puts its checksums.
-$(OUT)/floor.so $(OUT)/alone.so: $(OUT)/core.o $(OUT)/efi/efi/own_sums.c.o $(PAYLOAD) $(OUT)/payload.ld linker/efi.ld
+$(OUT)/floor.so $(OUT)/alone.so: $(OUT)/core.o $(OUT)/efi/efi/own_sums.c.o $(OUT)/libkernel_bin.a linker/efi.ld
 	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -shared -Bsymbolic --no-undefined -z noexecstack -z max-page-size=4096 \
 		--hash-style=sysv --build-id=none -u _kernel_start_addr -T linker/efi.ld -o $@ /usr/lib/crt0-efi-x86_64.o \
 		$(filter %.o,$^) $(OUT)/libkernel_bin.a /usr/lib/libgnuefi.a
-$(OUT)/floor.EFI $(OUT)/alone.EFI: %.EFI: %.so $(OUT)/finish $(OUT)/sections $(OUT)/manifest.bin
-	$(call say,OBJCOPY,$@)$(EFI_OBJCOPY) $< $@.unfinished
-	@$(OUT)/finish $@.unfinished $@.finished
-	@$(OUT)/sections $@.finished $(OUT)/manifest.bin $(OUT) $@
-$(OUT)/floor.img $(OUT)/alone.img: %.img: %.EFI $(OUT)/legacy.bin $(OUT)/BOOTIA32.EFI $(OUT)/compose $(OUT)/LAYOUT.value images/image.sh
-	$(call say,IMAGE,$@)$(LAYOUT) images/image.sh $@ $< $(OUT)/legacy.bin $(OUT)/compose $(OUT)/BOOTIA32.EFI
+$(OUT)/floor.EFI $(OUT)/alone.EFI: %.EFI: %.so $(OUT)/twinboot $(OUT)/manifest.bin
+	$(call say,OBJCOPY,$@)$(OBJCOPY) -j .text -j .rodata -j .reloc -j .data -j .kernel --target efi-app-x86_64 \
+		--subsystem=10 --section-alignment 4096 --file-alignment 4096 $< $@.unfinished
+	@$(OUT)/twinboot step finish $@.unfinished $@.finished
+	@$(OUT)/twinboot step sections $@.finished $(OUT)/manifest.bin $(OUT) $@
+$(OUT)/floor.img $(OUT)/alone.img: %.img: %.EFI $(OUT)/legacy.bin $(PARTS)/BOOTIA32.EFI $(OUT)/twinboot
+	$(call say,IMAGE,$@)$(OUT)/twinboot step compose $< $(PARTS)/BOOTIA32.EFI $(OUT)/legacy.bin $@
 
 # ---- The floor of the BIOS door ------------------------------------------------------------------------------------
 

@@ -124,7 +124,7 @@ static bool check_addresses(const struct elf *elf, const struct report *report)
 		return report_error(
 			report,
 			"has segments in both halves of the address space, 0x%" PRIx64 " and 0x%" PRIx64
-			", too far apart for any limit (MAX_IMAGE_MIB is at most %u); link all of it into "
+			", too far apart for any limit (which is at most %u MiB); link all of it into "
 			"one half: it is entered in long mode and needs no trampoline below",
 			first->p_vaddr, last->p_vaddr, IMAGE_MIB_MAX);
 	if (overlap(elf, DIRECT_MAP_BASE, DIRECT_MAP_SIZE_MAX))
@@ -183,20 +183,20 @@ static bool check_size(const struct elf *elf, uint32_t image_mib, const struct r
 		return report_error(
 			report,
 			"takes %" PRIu64 " MiB of memory and the limit is %u MiB; make it smaller, or "
-			"raise the limit with make MAX_IMAGE_MIB=%" PRIu64,
+			"raise the limit to %" PRIu64 " MiB (--max-image)",
 			mib(used), image_mib, mib(size) <= IMAGE_MIB_MAX ? mib(size) : IMAGE_MIB_MAX);
 	if (mib(size) > IMAGE_MIB_MAX)
-		return report_error(
-			report,
-			"has segments so far apart (a gap of %" PRIu64 " MiB below 0x%" PRIx64
-			") that it would be padded to %" PRIu64 " MiB, the limit is %u MiB and "
-			"make MAX_IMAGE_MIB=... raises it to at most %u; link them closer together",
-			mib(widest), elf->loads[above].p_vaddr, mib(size), image_mib, IMAGE_MIB_MAX);
+		return report_error(report,
+				    "has segments so far apart (a gap of %" PRIu64 " MiB below 0x%" PRIx64
+				    ") that it would be padded to %" PRIu64 " MiB, the limit is %u MiB and "
+				    "--max-image raises it to at most %u; link them closer together",
+				    mib(widest), elf->loads[above].p_vaddr, mib(size), image_mib,
+				    IMAGE_MIB_MAX);
 	return report_error(report,
 			    "has segments so far apart (a gap of %" PRIu64 " MiB below 0x%" PRIx64
 			    ") that it would be padded to %" PRIu64
 			    " MiB, the limit is %u MiB; link them closer "
-			    "together, or raise the limit with make MAX_IMAGE_MIB=%" PRIu64,
+			    "together, or raise the limit to %" PRIu64 " MiB (--max-image)",
 			    mib(widest), elf->loads[above].p_vaddr, mib(size), image_mib, mib(size));
 }
 

@@ -65,9 +65,8 @@ void input_let_go(const uint8_t *data, size_t size)
 
 static bool cannot_write(const struct output *output)
 {
-	return report_error(
-		&output->report,
-		"cannot be written: %s; make room or choose another directory with OUT=", strerror(errno));
+	return report_error(&output->report, "cannot be written: %s; make room, or choose another directory",
+			    strerror(errno));
 }
 
 bool output_name(struct output *output, const char *path, FILE *messages)
@@ -125,6 +124,26 @@ bool output_commit(struct output *output)
 		return cannot_write(output);
 	free(output->temporary);
 	output->temporary = NULL;
+	return true;
+}
+
+static bool is_same_file(const char *path, const char *other)
+{
+	struct input a = {0}, b = {0};
+	bool same = access(path, R_OK) == 0 && input_open(&a, &(struct report){path, NULL}) &&
+		    input_open(&b, &(struct report){other, NULL}) && a.size == b.size &&
+		    memcmp(a.data, b.data, a.size) == 0;
+
+	input_close(&a);
+	input_close(&b);
+	return same;
+}
+
+bool output_commit_changed(struct output *output)
+{
+	if (!is_same_file(output->report.file, output->temporary))
+		return output_commit(output);
+	output_discard(output);
 	return true;
 }
 

@@ -35,6 +35,8 @@ bool output_write(const struct output *output, const void *data, size_t size, ui
 /* What has not been written is zero, and a hole on disk where the file system has holes. */
 bool output_resize(const struct output *output, uint64_t size);
 bool output_commit(struct output *output);
+/* The same, but a file that has these very bytes already stays as it is, as old as it is. */
+bool output_commit_changed(struct output *output);
 /* Removes what has not been committed; for a zeroed output, too. */
 void output_discard(struct output *output);
 

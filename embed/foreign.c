@@ -93,7 +93,7 @@ static const struct speaker *speaker_of(const struct input *file, enum protocol 
 
 static void tell(const struct speaker *chosen, const struct input *file, const char *path, FILE *messages)
 {
-	fprintf(messages, "embed: %s: boots by %s", path, chosen->title);
+	fprintf(messages, "twinboot: %s: boots by %s", path, chosen->title);
 	for (size_t i = 0; i < SPEAKER_COUNT; i++)
 		if (&speakers[i] != chosen && speakers[i].speaks(file->data, file->size))
 			fprintf(messages, "; also speaks %s (--protocol %s)", speakers[i].title,
@@ -192,7 +192,7 @@ static bool read_limine(struct foreign *foreign, const struct input *file,
 	if (!done)
 		return false;
 	check_warn(&elf, report);
-	fprintf(report->stream, "embed: %s: ", report->file);
+	fprintf(report->stream, "twinboot: %s: ", report->file);
 	limine_describe(&limine, report->stream);
 	foreign->needs = limine.needs;
 	foreign->adapter_data_size = (uint32_t)limine_plan_size(limine.plan);

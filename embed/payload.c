@@ -99,7 +99,7 @@ static bool open_padded(struct input *input, uint64_t *header_size, struct elf *
 	if (!input_open(input, report) || !elf_open(elf, input->data, input->size, report))
 		return false;
 	return is_padded(elf, header_size) ||
-	       report_error(report, "is not a padded kernel; run embed pad on the kernel first");
+	       report_error(report, "is not a padded kernel; it is made by the step \"pad\"");
 }
 
 static void add_wishes(struct twinboot_needs *needs, const struct twinboot_needs *wishes)
@@ -294,7 +294,7 @@ static struct output *open_binary(struct payload *payload, const char *name)
 
 	if (length > 0 && length < PATH_MAX)
 		return open_output(payload, path);
-	report_error(&report, "has too long a name; choose another directory with OUT=");
+	report_error(&report, "has too long a name; choose another directory");
 	return NULL;
 }
 
@@ -341,7 +341,7 @@ static void print_rules(const struct payload *payload, FILE *stream)
 {
 	const struct modules *modules = payload->options->modules;
 
-	fprintf(stream, "%s/manifest.bin:", payload->options->directory);
+	fprintf(stream, "%s:", payload->options->target);
 	for (uint32_t i = 0; i < modules->count; i++)
 		if (modules->list[i].path)
 			fprintf(stream, " %s", name_for_make(modules->list[i].path));
@@ -431,7 +431,7 @@ bool payload_write_place(const char *kernel, const char *out, FILE *messages)
 				    load_address(&elf, header_size));
 
 		done = output_open(&output, out, messages) && output_write(&output, text, (size_t)size, 0) &&
-		       output_commit(&output);
+		       output_commit_changed(&output);
 	}
 	output_discard(&output);
 	input_close(&input);

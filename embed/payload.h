@@ -19,7 +19,8 @@ struct payload_options {
 	uint32_t adapter_data_size; /* bytes */
 	const void *adapter_data;
 	const char *directory; /* where manifest.bin is written, and a file for each part: modules.bin, … */
-	const char *depfile;   /* what make must watch, or NULL */
+	const char *depfile;   /* what make must watch for `target`, or NULL */
+	const char *target;
 };
 
 /* manifest.bin comes last: where it is, the parts are. */

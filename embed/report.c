@@ -7,7 +7,7 @@ static void say(const struct report *report, const char *kind, const char *forma
 {
 	if (!report->stream)
 		return;
-	fprintf(report->stream, "embed: %s: %s", report->file, kind);
+	fprintf(report->stream, "twinboot: %s: %s", report->file, kind);
 	vfprintf(report->stream, format, arguments);
 	fputc('\n', report->stream);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a person is told: one line each, "embed: FILE: fact; way out". */
+/* What a person is told: one line each, "twinboot: FILE: fact; way out". */
 #ifndef REPORT_H
 #define REPORT_H
 

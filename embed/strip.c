@@ -1,35 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#define _POSIX_C_SOURCE 200809L
-
 #include "strip.h"
 
 #include "elf_file.h"
 #include "file.h"
-
-#include <spawn.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-
-extern char **environ;
+#include "run.h"
 
 static bool run_objcopy(const char *kernel, const char *out, const struct report *report)
 {
-	const char *objcopy = getenv("OBJCOPY");
-	int status = 0;
-	pid_t child;
+	const char *objcopy = run_program("OBJCOPY", "objcopy");
 
-	if (!objcopy || !*objcopy)
-		objcopy = "objcopy";
-	const char *arguments[] = {objcopy, "--strip-debug", "--", kernel, out, NULL};
-	int error = posix_spawnp(&child, objcopy, NULL, NULL, (char **)arguments, environ);
-
-	if (!error && waitpid(child, &status, 0) == child && WIFEXITED(status) && !WEXITSTATUS(status))
+	if (run((const char *const[]){objcopy, "--strip-debug", "--", kernel, out, NULL}, report->stream))
 		return true;
 	report_warning(
 		report,
-		"%s --strip-debug failed (%s); it is used unstripped, which changes nothing that is loaded",
-		objcopy, error ? strerror(error) : "see above");
+		"%s --strip-debug failed (see above); it is used unstripped, which changes nothing that "
+		"is loaded",
+		objcopy);
 	return false;
 }
 

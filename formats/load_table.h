@@ -78,6 +78,24 @@ _Static_assert(__builtin_offsetof(struct load_table, parts[0].size) == 80, "link
 #define BOOT_COUNT_OFFSET   0x1b7 /* uint8_t: sectors a piece */
 #define BOOT_CODE_END       0x1b8 /* then disk identifier and partition table */
 
+#ifndef __ASSEMBLER__
+struct __attribute__((packed)) boot_sector {
+	uint8_t code[BOOT_PACKET_OFFSET];
+	uint16_t packet_size, packet_count;
+	uint16_t packet_offset, packet_segment;
+	uint64_t packet_lba;
+	uint32_t sum;
+	uint16_t words;
+	uint8_t pieces, count;
+	uint8_t partitions[512 - BOOT_CODE_END];
+};
+_Static_assert(sizeof(struct boot_sector) == 512, "one sector");
+_Static_assert(__builtin_offsetof(struct boot_sector, packet_lba) == BOOT_PACKET_OFFSET + BOOT_PACKET_LBA,
+	       "EDD-3, 3.4");
+_Static_assert(__builtin_offsetof(struct boot_sector, sum) == BOOT_SUM_OFFSET, "as legacy/boot.S has it");
+_Static_assert(__builtin_offsetof(struct boot_sector, count) == BOOT_COUNT_OFFSET, "as legacy/boot.S has it");
+#endif
+
 #define BOOT_ADDRESS    0x7c00 /* of the boot sector */
 #define LOADER_ADDRESS  0x8000 /* as linker/legacy.ld, which asserts it */
 #define LOADER_PIECE    0x8000

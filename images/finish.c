@@ -1,226 +1,199 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * finish IN OUT: what objcopy cannot do to a PE image (Microsoft PE/COFF specification, 2 to 4).
- *
- *   - sets NX_COMPAT: the image never executes data nor writes to code
- *   - cuts trailing zeros off each section's raw data; firmware fills up to VirtualSize (a large .bss needs
- *     no file)
- *   - makes the sizes of .reloc and of its directory agree, and the section one that is kept: shim leaves out
- *     what can be discarded
- *   - takes back what the headers say of a symbol table, which is not in the file (binutils 2.40: "truncated")
- *   - writes the checksums that efi/own_sums.c compares (formats/own_sums.h)
- *   - refuses an image that strict firmware or signing would refuse
- */
-#include <errno.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "efi_file.h"
 
+#include "pe.h"
 #include "formats/crc32c.h"
 #include "formats/own_sums.h"
 
-#define PAGE         4096u
-#define SECTIONS_MAX 32
+#include <string.h>
 
-/* The file that objcopy made, its headers changed in place, and what of it goes into the new one. */
-struct image {
-	const char *name;
-	uint8_t *bytes;
-	size_t size;
-	uint32_t pe;
-	struct pe_headers *headers;
-	struct pe_section_header *sections;
+#define SECTIONS_MAX 32u
+
+static const char *const own_sections[OWN_SECTIONS] = OWN_SUMS_NAMES;
+
+/* The file that objcopy made, its headers as they will be, and what of it goes into the new one. */
+struct unfinished {
+	struct pe pe;
+	struct input input;
 	struct {
 		const uint8_t *bytes;
 		uint32_t stored; /* without the zeros behind */
 	} contents[SECTIONS_MAX];
+	uint32_t size; /* of the new file */
 };
-
-static const char *output_name;
-
-static _Noreturn void die(const char *file, const char *fact)
-{
-	fprintf(stderr, "finish: %s: %s\n", file, fact);
-	if (output_name != NULL)
-		remove(output_name);
-	exit(1);
-}
-
-static uint8_t *read_file(const char *name, size_t *size)
-{
-	FILE *file = fopen(name, "rb");
-	if (file == NULL || fseek(file, 0, SEEK_END) != 0)
-		die(name, strerror(errno));
-	long length = ftell(file);
-	rewind(file);
-	/* Private: what is changed stays here. */
-	uint8_t *bytes =
-		length > 0 ? mmap(NULL, (size_t)length, PROT_READ | PROT_WRITE, MAP_PRIVATE, fileno(file), 0)
-			   : MAP_FAILED;
-	if (bytes == MAP_FAILED)
-		die(name, "cannot be read");
-	fclose(file);
-	*size = (size_t)length;
-	return bytes;
-}
 
 static uint32_t round_up(uint32_t value)
 {
-	return (value + PAGE - 1) & ~(PAGE - 1);
+	return (value + PE_PAGE - 1) & ~(PE_PAGE - 1);
 }
 
-static int is_named(const struct pe_section_header *section, const char *name)
+static bool open_unfinished(struct unfinished *file, const struct report *report)
 {
-	return strncmp(section->name, name, sizeof(section->name)) == 0;
+	return input_open(&file->input, report) &&
+	       pe_read(&file->pe, file->input.data, file->input.size, report) &&
+	       (file->pe.headers->coff.sections <= SECTIONS_MAX ||
+		report_error(report, "has more than %u sections; see linker/efi.ld", SECTIONS_MAX));
 }
 
-/* What objcopy makes, and nothing else: its headers are in the first page, its sections in the file. */
-static void open_image(struct image *image, const char *name)
+/* One section's place in the new file. */
+static void place_section(struct unfinished *file, uint32_t i)
 {
-	*image = (struct image){.name = name};
-	image->bytes = read_file(name, &image->size);
-	if (image->size >= PAGE)
-		memcpy(&image->pe, image->bytes + PE_OFFSET, sizeof(image->pe));
-	if (image->pe == 0 || image->pe > PAGE / 2 || memcmp(image->bytes + image->pe, PE_SIGNATURE, 4) != 0)
-		die(name, "not the PE image that objcopy makes");
-	image->headers = (struct pe_headers *)(image->bytes + image->pe);
-	struct pe_coff_header *coff = &image->headers->coff;
-	struct pe_optional_header *optional = &image->headers->optional;
-	image->sections = (struct pe_section_header *)((uint8_t *)optional + coff->optional_size);
-	if (coff->machine != PE_MACHINE_AMD64 || optional->magic != PE32_PLUS ||
-	    coff->sections > SECTIONS_MAX ||
-	    (uint8_t *)(image->sections + coff->sections) > image->bytes + PAGE ||
-	    optional->section_alignment != PAGE || optional->file_alignment != PAGE)
-		die(name, "not a PE32+ image for x86-64 with 4096-byte alignment");
-	for (int i = 0; i < coff->sections; i++) {
-		const struct pe_section_header *s = &image->sections[i];
-		if (s->raw_offset > image->size || s->raw_size > image->size - s->raw_offset)
-			die(name, "a section lies outside of the file");
-	}
-}
-
-/* One section's place in the new file. Returns where the next one begins. */
-static uint32_t place_section(struct image *image, int i, uint32_t offset)
-{
-	struct pe_section_header *s = &image->sections[i];
-	const uint8_t *bytes = image->bytes + s->raw_offset;
+	struct pe_section_header *s = &file->pe.sections[i];
+	const uint8_t *bytes = file->input.data + s->raw_offset;
 	uint32_t stored = s->raw_size < s->virtual_size ? s->raw_size : s->virtual_size;
+
 	while (stored > 0 && bytes[stored - 1] == 0)
 		stored--;
-	image->contents[i].bytes = bytes;
-	image->contents[i].stored = stored;
+	file->contents[i].bytes = bytes;
+	file->contents[i].stored = stored;
 	s->raw_size = round_up(stored);
-	s->raw_offset = s->raw_size != 0 ? offset : 0;
+	s->raw_offset = s->raw_size != 0 ? file->size : 0;
 	s->characteristics &= ~PE_DISCARDABLE;
-	return offset + s->raw_size;
+	file->size += s->raw_size;
 }
 
-/* All headers as they will be. Returns the new file's size. */
-static uint32_t lay_out(struct image *image)
+static bool place_sections(struct unfinished *file)
 {
-	struct pe_coff_header *coff = &image->headers->coff;
-	struct pe_optional_header *optional = &image->headers->optional;
-	uint32_t next_address = PAGE, next_offset = PAGE;
-	for (int i = 0; i < coff->sections; i++) {
-		const struct pe_section_header *s = &image->sections[i];
+	struct pe_optional_header *optional = &file->pe.headers->optional;
+	uint32_t next_address = PE_PAGE;
+
+	file->size = PE_PAGE;
+	for (uint32_t i = 0; i < file->pe.headers->coff.sections; i++) {
+		const struct pe_section_header *s = &file->pe.sections[i];
+
 		if (s->address != next_address)
-			die(image->name,
-			    "a gap between sections: every section of linker/efi.ld must be copied");
+			return report_error(&file->pe.report,
+					    "has a gap between its sections; every section of "
+					    "linker/efi.ld that is loaded must be copied");
 		if ((s->characteristics & PE_EXECUTE) && (s->characteristics & PE_WRITE))
-			die(image->name, "a section is both writable and executable");
+			return report_error(
+				&file->pe.report,
+				"has a section %.8s that is both writable and executable; see linker/efi.ld",
+				s->name);
 		next_address = round_up(s->address + s->virtual_size);
-		next_offset = place_section(image, i, next_offset);
-		if (is_named(s, ".reloc")) {
+		place_section(file, i);
+		if (pe_is_named(s, ".reloc")) {
 			optional->directories[PE_DIRECTORY_RELOC].address = s->address;
 			optional->directories[PE_DIRECTORY_RELOC].size = s->virtual_size;
 		}
 	}
-	coff->symbols = coff->symbol_count = 0;
-	optional->dll_characteristics |= PE_NX_COMPAT;
-	optional->checksum = 0; /* none: objcopy's is of other bytes */
 	optional->image_size = next_address;
-	optional->headers_size = PAGE;
-	optional->data_size = next_offset - PAGE - optional->code_size;
-	return next_offset;
+	return true;
 }
 
-/* The section as firmware loads it: raw data, zeros up to its size. The same bytes that are written below. */
-static uint32_t loaded_crc32c(const struct image *image, int i)
+static void set_headers(struct unfinished *file)
 {
-	static const uint8_t zeros[PAGE];
-	uint32_t crc = crc32c(0, image->contents[i].bytes, image->contents[i].stored);
-	for (uint32_t left = image->sections[i].virtual_size - image->contents[i].stored; left > 0;) {
-		uint32_t part = left < PAGE ? left : PAGE;
-		crc = crc32c(crc, zeros, part);
-		left -= part;
+	struct pe_headers *headers = file->pe.headers;
+
+	headers->coff.symbols = headers->coff.symbol_count = 0;
+	headers->optional.dll_characteristics |= PE_NX_COMPAT;
+	headers->optional.checksum = 0; /* none: objcopy's is of other bytes */
+	headers->optional.headers_size = PE_PAGE;
+	headers->optional.data_size = file->size - PE_PAGE - headers->optional.code_size;
+}
+
+/* ---- The loader's own checksums ---- */
+
+/* Where they go, in the section of that index; NULL if there is no place. */
+static const uint8_t *find_own_sums(const struct unfinished *file, uint32_t i)
+{
+	const uint8_t *bytes = file->contents[i].bytes;
+
+	for (uint32_t at = 0; at + sizeof(struct own_sums) <= file->contents[i].stored; at += 4)
+		if (memcmp(bytes + at, OWN_SUMS_MAGIC, sizeof(OWN_SUMS_MAGIC)) == 0)
+			return bytes + at;
+	return NULL;
+}
+
+static uint32_t add_zeros(uint32_t crc, uint32_t size)
+{
+	static const uint8_t zeros[PE_PAGE];
+
+	for (uint32_t piece; size > 0; size -= piece) {
+		piece = size < sizeof(zeros) ? size : (uint32_t)sizeof(zeros);
+		crc = crc32c(crc, zeros, piece);
 	}
 	return crc;
 }
 
-static int find_section(const struct image *image, const char *name)
+/* The section as firmware loads it: raw data, zeros up to its size. Where the checksums will stand, zeros too. */
+static uint32_t loaded_crc32c(const struct unfinished *file, uint32_t i, const uint8_t *hole)
 {
-	for (int i = 0; i < image->headers->coff.sections; i++)
-		if (is_named(&image->sections[i], name))
-			return i;
-	die(name, "there is no such section");
-}
+	const uint8_t *bytes = file->contents[i].bytes, *end = bytes + file->contents[i].stored;
+	uint32_t crc = 0;
 
-static struct own_sums *find_own_sums(const struct image *image)
-{
-	for (size_t i = PAGE; i + sizeof(struct own_sums) <= image->size; i += 4)
-		if (memcmp(image->bytes + i, OWN_SUMS_MAGIC, sizeof(OWN_SUMS_MAGIC)) == 0)
-			return (struct own_sums *)(image->bytes + i);
-	die(image->name, "no place for the loader's own checksums: efi/own_sums.c is missing");
-}
-
-/* They are part of .rodata, and still zeros while that is summed up. */
-static void fill_own_sums(const struct image *image)
-{
-	static const char *const names[OWN_SECTIONS] = OWN_SUMS_NAMES;
-	struct own_sums *place = find_own_sums(image), sums = {.magic = OWN_SUMS_MAGIC};
-	memset(place, 0, sizeof(*place));
-	sums.pe = image->pe;
-	sums.headers_size =
-		(uint32_t)((uint8_t *)(image->sections + image->headers->coff.sections) - image->bytes);
-	sums.headers_crc32c = own_sums_of_headers(&sums, image->bytes, crc32c);
-	for (int n = 0; n < OWN_SECTIONS; n++) {
-		int i = find_section(image, names[n]);
-		sums.sections[n].address = image->sections[i].address;
-		sums.sections[n].size = image->sections[i].virtual_size;
-		sums.sections[n].crc32c = loaded_crc32c(image, i);
+	if (hole && hole >= bytes && hole < end) {
+		crc = crc32c(0, bytes, (uint64_t)(hole - bytes));
+		crc = add_zeros(crc, sizeof(struct own_sums));
+		bytes = hole + sizeof(struct own_sums);
 	}
-	sums.crc32c = crc32c(0, &sums, offsetof(struct own_sums, crc32c));
-	*place = sums;
+	crc = crc32c(crc, bytes, (uint64_t)(end - bytes));
+	return add_zeros(crc, file->pe.sections[i].virtual_size - file->contents[i].stored);
 }
 
-static void write_file(const struct image *image, uint32_t size)
+static bool make_own_sums(const struct unfinished *file, const uint8_t *place, struct own_sums *sums)
 {
-	FILE *out = fopen(output_name, "wb");
-	if (out == NULL)
-		die(output_name, strerror(errno));
-	int is_written = fwrite(image->bytes, 1, PAGE, out) == PAGE;
-	for (int i = 0; i < image->headers->coff.sections && is_written; i++)
-		is_written = fseek(out, image->sections[i].raw_offset, SEEK_SET) == 0 &&
-			     fwrite(image->contents[i].bytes, 1, image->contents[i].stored, out) ==
-				     image->contents[i].stored;
-	/* The last page is whole, too. */
-	if (!is_written || fflush(out) != 0 || ftruncate(fileno(out), size) != 0 || fclose(out) != 0)
-		die(output_name, "cannot be written");
+	const struct pe *pe = &file->pe;
+
+	*sums = (struct own_sums){.magic = OWN_SUMS_MAGIC, .pe = pe->offset};
+	sums->headers_size = (uint32_t)((uint8_t *)(pe->sections + pe->headers->coff.sections) - pe->head);
+	sums->headers_crc32c = own_sums_of_headers(sums, pe->head, crc32c);
+	for (int n = 0; n < OWN_SECTIONS; n++) {
+		const struct pe_section_header *section = pe_find(pe, own_sections[n]);
+
+		if (!section)
+			return false;
+		sums->sections[n].address = section->address;
+		sums->sections[n].size = section->virtual_size;
+		sums->sections[n].crc32c = loaded_crc32c(file, (uint32_t)(section - pe->sections), place);
+	}
+	sums->crc32c = crc32c(0, sums, offsetof(struct own_sums, crc32c));
+	return true;
 }
 
-int main(int argc, char **argv)
+static bool write_own_sums(const struct unfinished *file, const struct output *output)
 {
-	struct image image;
-	if (argc != 3)
-		die("usage", "finish IN OUT");
-	open_image(&image, argv[1]);
-	uint32_t size = lay_out(&image);
-	fill_own_sums(&image);
-	output_name = argv[2];
-	write_file(&image, size);
-	return 0;
+	const struct pe_section_header *rodata = pe_find(&file->pe, own_sections[OWN_RODATA]);
+	uint32_t i = rodata ? (uint32_t)(rodata - file->pe.sections) : 0;
+	const uint8_t *place = rodata ? find_own_sums(file, i) : NULL;
+	struct own_sums sums;
+
+	if (!place)
+		return report_error(&file->pe.report, "has no place for the loader's own checksums; "
+						      "efi/own_sums.c is missing");
+	return make_own_sums(file, place, &sums) &&
+	       output_write(output, &sums, sizeof(sums),
+			    rodata->raw_offset + (uint64_t)(place - file->contents[i].bytes));
+}
+
+/* ---- The file ---- */
+
+static bool write_file(const struct unfinished *file, const struct output *output)
+{
+	if (!output_resize(output, file->size) || !output_write(output, file->pe.head, PE_PAGE, 0))
+		return false;
+	for (uint32_t i = 0; i < file->pe.headers->coff.sections; i++)
+		if (!output_write(output, file->contents[i].bytes, file->contents[i].stored,
+				  file->pe.sections[i].raw_offset))
+			return false;
+	return write_own_sums(file, output);
+}
+
+bool efi_finish(const char *in, const char *out, FILE *messages)
+{
+	static struct unfinished file;
+	const struct report report = {in, messages};
+	struct output output = {0};
+	bool done;
+
+	file = (struct unfinished){0};
+	done = open_unfinished(&file, &report) && place_sections(&file);
+	if (done) {
+		set_headers(&file);
+		done = output_open(&output, out, messages) && write_file(&file, &output) &&
+		       output_commit(&output);
+	}
+	output_discard(&output);
+	input_close(&file.input);
+	return done;
 }

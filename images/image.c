@@ -1,107 +1,77 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#define _DEFAULT_SOURCE
+
 #include "image.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "formats/crc32c.h"
+#define READ_AT_ONCE (1u << 20)
 
-const char *program, *image_name;
-static FILE *image;
-
-void die(const char *format, ...)
+bool image_open(struct image *image, const char *name, FILE *messages)
 {
-	va_list arguments;
-	fflush(stdout);
-	fprintf(stderr, "%s: %s: ", program, image_name);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-	exit(1);
-}
+	off_t end;
 
-void image_open(const char *name, const char *mode)
-{
-	image_name = name;
-	image = fopen(name, mode);
-	if (image == NULL)
-		die("%s", strerror(errno));
-}
-
-uint64_t image_bytes(void)
-{
-	if (fseeko(image, 0, SEEK_END) != 0)
-		die("%s", strerror(errno));
-	return (uint64_t)ftello(image);
-}
-
-void image_close(void)
-{
-	if (fclose(image) != 0)
-		die("%s", strerror(errno));
-}
-
-void read_at(uint64_t offset, void *to, size_t size)
-{
-	if (fseeko(image, (off_t)offset, SEEK_SET) != 0 || fread(to, 1, size, image) != size)
-		die("cannot read %zu bytes at %#llx: it ends before all that it should hold; write it again, "
-		    "whole",
-		    size, (unsigned long long)offset);
-}
-
-void write_at(uint64_t offset, const void *from, size_t size)
-{
-	if (fseeko(image, (off_t)offset, SEEK_SET) != 0 || fwrite(from, 1, size, image) != size)
-		die("%s", strerror(errno));
-}
-
-uint32_t crc32c_at(uint64_t offset, uint64_t size)
-{
-	static uint8_t buffer[1 << 20];
-	uint32_t crc = 0;
-	while (size > 0) {
-		size_t part = size < sizeof(buffer) ? (size_t)size : sizeof(buffer);
-		read_at(offset, buffer, part);
-		crc = crc32c(crc, buffer, part);
-		offset += part;
-		size -= part;
+	*image = (struct image){.report = {name, messages}};
+	image->descriptor = open(name, O_RDONLY | O_CLOEXEC);
+	if (image->descriptor < 0)
+		return report_error(&image->report, "cannot be read: %s; check the path and its permissions",
+				    strerror(errno));
+	end = lseek(image->descriptor, 0, SEEK_END); /* of a block device, too */
+	if (end < 0) {
+		image_close(image);
+		return report_error(&image->report, "is no file or disk: %s; give an image or a device",
+				    strerror(errno));
 	}
-	return crc;
+	image->size = (uint64_t)end;
+	return true;
 }
 
-uint16_t get16(const uint8_t *p)
+void image_close(const struct image *image)
 {
-	return (uint16_t)(p[0] | p[1] << 8);
+	close(image->descriptor);
 }
 
-uint32_t get32(const uint8_t *p)
+bool image_read(const struct image *image, void *to, uint64_t size, uint64_t offset)
 {
-	return get16(p) | (uint32_t)get16(p + 2) << 16;
+	uint8_t *bytes = to;
+	uint64_t done = 0;
+
+	while (done < size) {
+		ssize_t got = pread(image->descriptor, bytes + done, size - done, (off_t)(offset + done));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return report_error(&image->report,
+					    "cannot be read at byte %" PRIu64
+					    ": %s; the medium may be failing: write it again, or use another",
+					    offset + done, strerror(errno));
+		if (got == 0)
+			return report_error(&image->report,
+					    "ends at byte %" PRIu64
+					    ", before all that it should hold; write it again, whole",
+					    offset + done);
+		done += (uint64_t)got;
+	}
+	return true;
 }
 
-uint64_t get64(const uint8_t *p)
+bool image_sum(const struct image *image, uint64_t offset, uint64_t size, struct sum *sum)
 {
-	return get32(p) | (uint64_t)get32(p + 4) << 32;
-}
+	static uint8_t buffer[READ_AT_ONCE];
 
-void put16(uint8_t *p, uint32_t value)
-{
-	p[0] = (uint8_t)value;
-	p[1] = (uint8_t)(value >> 8);
-}
+	while (size) {
+		uint64_t piece = size < sizeof(buffer) ? size : sizeof(buffer);
 
-void put32(uint8_t *p, uint32_t value)
-{
-	put16(p, value);
-	put16(p + 2, value >> 16);
-}
-
-void put64(uint8_t *p, uint64_t value)
-{
-	put32(p, (uint32_t)value);
-	put32(p + 4, (uint32_t)(value >> 32));
+		if (!image_read(image, buffer, piece, offset))
+			return false;
+		sum_add(sum, buffer, piece);
+		offset += piece;
+		size -= piece;
+	}
+	return true;
 }

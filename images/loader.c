@@ -1,34 +1,60 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The boot sector's parameters, in one place for who writes and who reads them. */
 #include "loader.h"
 
 #include <string.h>
 
-void boot_put(uint8_t sector[SECTOR], const struct boot_parameters *p)
+#define FRONT (LOADER_ADDRESS - BOOT_ADDRESS) /* from the boot sector's beginning to the loader's */
+
+bool loader_open(struct loader *loader, const char *name, FILE *messages)
 {
-	put16(sector + BOOT_PACKET_OFFSET + BOOT_PACKET_COUNT, LOADER_PIECE / p->sector);
-	put64(sector + BOOT_PACKET_OFFSET + BOOT_PACKET_LBA, p->loader / p->sector);
-	put32(sector + BOOT_SUM_OFFSET, p->sum);
-	put16(sector + BOOT_WORDS_OFFSET, p->size / 4);
-	sector[BOOT_PIECES_OFFSET] = (uint8_t)((p->size + LOADER_PIECE - 1) / LOADER_PIECE);
-	sector[BOOT_COUNT_OFFSET] = (uint8_t)(LOADER_PIECE / p->sector);
+	const struct report report = {name, messages};
+	struct input input;
+
+	if (!input_open(&input, &report))
+		return false;
+	bool is_one = input.size >= FRONT + LOAD_TABLE_SIZE && input.size % SECTOR == 0 &&
+		      input.size - FRONT <= LOADER_SIZE_MAX;
+	if (is_one) {
+		memcpy(&loader->boot, input.data, sizeof(loader->boot));
+		loader->size = (uint32_t)(input.size - FRONT);
+		memcpy(loader->bytes, input.data + FRONT, loader->size);
+	}
+	input_close(&input);
+	return is_one ||
+	       report_error(&report, "is not a boot sector and a loader in whole sectors; build it again");
 }
 
-struct boot_parameters boot_get(const uint8_t sector[SECTOR])
+uint32_t boot_pieces(uint32_t size)
 {
-	struct boot_parameters p = {0};
-	uint32_t count = sector[BOOT_COUNT_OFFSET];
-	p.sector = count != 0 ? LOADER_PIECE / count : 0;
-	p.loader = (uint64_t)get32(sector + BOOT_PACKET_OFFSET + BOOT_PACKET_LBA) * p.sector;
-	p.sum = get32(sector + BOOT_SUM_OFFSET);
-	p.size = get16(sector + BOOT_WORDS_OFFSET) * 4u;
-	return p;
+	return (size + LOADER_PIECE - 1) / LOADER_PIECE;
 }
 
-uint32_t boot_sum(const uint8_t *loader, uint32_t size)
+void boot_put(struct boot_sector *sector, const struct boot_parameters *p)
 {
-	uint32_t sum = 0;
-	for (uint32_t i = 0; i < size; i += 4)
-		sum += get32(loader + i);
+	sector->packet_count = sector->count = (uint8_t)(LOADER_PIECE / p->sector);
+	sector->packet_lba = p->loader / p->sector;
+	sector->sum = p->sum;
+	sector->words = (uint16_t)(p->size / 4);
+	sector->pieces = (uint8_t)boot_pieces(p->size);
+}
+
+struct boot_parameters boot_get(const struct boot_sector *sector)
+{
+	uint32_t bytes = sector->count != 0 ? LOADER_PIECE / sector->count : 0;
+
+	return (struct boot_parameters){.sector = bytes,
+					.loader = (uint32_t)sector->packet_lba * (uint64_t)bytes,
+					.size = sector->words * 4u,
+					.sum = sector->sum};
+}
+
+uint32_t boot_sum(const uint8_t *bytes, uint64_t size)
+{
+	uint32_t sum = 0, word;
+
+	for (uint64_t i = 0; i < size; i += sizeof(word)) {
+		memcpy(&word, bytes + i, sizeof(word));
+		sum += word;
+	}
 	return sum;
 }

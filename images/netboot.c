@@ -1,110 +1,91 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * netboot BOOTX64.EFI LEGACY.BIN PXE.BIN TWINBOOT.PAYLOAD TWINBOOT.0: writes the payload as the BIOS network
- * boot program fetches it, and that program with its sum (formats/pxe_payload.h). LEGACY.BIN, the loader for
- * disks, knows where the kernel belongs. UEFI needs no such files: its loader carries the payload.
- */
-#include <errno.h>
-#include <stdio.h>
+#include "netboot.h"
+
+#include "payload.h"
+#include "formats/pxe_payload.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/pxe_payload.h"
-#include "payload.h"
+/* PXE 2.1: a network boot ROM may load no more. */
+#define PROGRAM_SIZE_MAX (64u << 10)
 
-static void copy_to(FILE *out, const char *name, uint64_t offset, uint64_t size)
+static bool write_program(const char *in, const char *out, FILE *messages)
+{
+	static uint8_t code[PROGRAM_SIZE_MAX];
+	const struct report report = {in, messages};
+	struct output output = {0};
+	struct input input;
+	uint32_t sum = 0;
+
+	if (!input_open(&input, &report))
+		return false;
+	bool done =
+		(input.size <= sizeof(code) && input.size >= PXE_SUM_OFFSET + sizeof(sum)) ||
+		report_error(&report,
+			     "has more than 64 KiB, which a network boot ROM may not load; build it again");
+	if (done) {
+		memcpy(code, input.data, input.size);
+		memcpy(code + PXE_SUM_OFFSET, &sum, sizeof(sum));
+		sum = 0 - boot_sum(code, input.size);
+		memcpy(code + PXE_SUM_OFFSET, &sum, sizeof(sum));
+		done = output_open(&output, out, messages) && output_write(&output, code, input.size, 0) &&
+		       output_commit(&output);
+	}
+	output_discard(&output);
+	input_close(&input);
+	return done;
+}
+
+/* The parts follow one another behind the table's page. */
+static bool write_parts(const struct image *image, struct load_table *table, const struct output *output)
 {
 	static uint8_t buffer[1 << 16];
-	while (size > 0) {
-		size_t part = size < sizeof(buffer) ? (size_t)size : sizeof(buffer);
-		read_at(offset, buffer, part);
-		if (fwrite(buffer, 1, part, out) != part)
-			die("%s: %s", name, strerror(errno));
-		offset += part;
-		size -= part;
-	}
-}
+	uint64_t to = LOAD_ALIGNMENT;
 
-/* A file that is there whole or not at all. */
-static char temporary[4096];
-
-static FILE *begin(const char *name)
-{
-	if (snprintf(temporary, sizeof(temporary), "%s.tmp", name) >= (int)sizeof(temporary))
-		die("%s: the name is too long", name);
-	FILE *out = fopen(temporary, "wb");
-	if (out == NULL)
-		die("%s: %s", temporary, strerror(errno));
-	return out;
-}
-
-static void end(FILE *out, const char *name)
-{
-	if (fclose(out) != 0 || rename(temporary, name) != 0)
-		die("%s: %s", name, strerror(errno));
-	image_close();
-}
-
-static void write_program(const char *from, const char *to)
-{
-	static uint8_t code[1 << 16];
-	uint32_t sum = 0;
-	image_open(from, "rb");
-	uint64_t size = image_bytes();
-	if (size > sizeof(code))
-		die("%s: more than 64 KiB, which a network boot ROM may not load", from);
-	read_at(0, code, size);
-	put32(code + PXE_SUM_OFFSET, 0);
-	for (uint32_t i = 0; i < size; i += 4)
-		sum += get32(code + i);
-	put32(code + PXE_SUM_OFFSET, 0 - sum);
-	FILE *out = begin(to);
-	if (fwrite(code, 1, size, out) != size)
-		die("%s: %s", temporary, strerror(errno));
-	end(out, to);
-}
-
-static struct load_table linked_table(const char *name)
-{
-	struct load_table table;
-	image_open(name, "rb");
-	read_at(LOADER_ADDRESS - BOOT_ADDRESS, &table, sizeof(table));
-	image_close();
-	return table;
-}
-
-/* The table fills a page, then the parts follow one another. */
-static void write_payload(FILE *out, struct load_table *table)
-{
-	uint8_t page[LOAD_ALIGNMENT] = {0};
-	uint64_t from[LOAD_TABLE_PARTS_MAX], offset = sizeof(page);
 	for (uint32_t i = 0; i < table->part_count; i++) {
-		from[i] = table->parts[i].offset;
-		table->parts[i].offset = offset;
-		offset += table->parts[i].stored;
+		struct load_part *part = &table->parts[i];
+
+		for (uint64_t done = 0, piece; done < part->stored; done += piece) {
+			piece = part->stored - done < sizeof(buffer) ? part->stored - done : sizeof(buffer);
+			if (!image_read(image, buffer, piece, part->offset + done) ||
+			    !output_write(output, buffer, piece, to + done))
+				return false;
+		}
+		part->offset = to;
+		to += part->stored;
 	}
 	table->crc32c = load_table_crc32c(table);
-	memcpy(page, table, sizeof(*table));
-	if (fwrite(page, 1, sizeof(page), out) != sizeof(page))
-		die("%s: %s", temporary, strerror(errno));
-	for (uint32_t i = 0; i < table->part_count; i++)
-		copy_to(out, temporary, from[i], table->parts[i].stored);
+	return output_write(output, table, sizeof(*table), 0);
 }
 
-int main(int argc, char **argv)
+static bool write_payload(const struct image *image, const struct loader *loader, const char *out,
+			  FILE *messages)
 {
-	program = image_name = "netboot";
-	if (argc != 6)
-		die("wants BOOTX64.EFI LEGACY.BIN PXE.BIN TWINBOOT.PAYLOAD TWINBOOT.0");
-	write_program(argv[3], argv[5]);
-	struct load_table linked = linked_table(argv[2]);
-	image_open(argv[1], "rb");
-	struct payload payload = payload_open(0, (uint32_t)image_bytes());
-	struct load_table table = payload_table(&payload);
-	free(payload.manifest);
-	payload_link(&table, &linked);
-	FILE *out = begin(argv[4]);
-	write_payload(out, &table);
-	end(out, argv[4]);
-	return 0;
+	struct payload payload;
+	struct output output = {0};
+	bool done = payload_open(&payload, image, 0, image->size);
+
+	if (done) {
+		struct load_table table = payload_table(&payload);
+
+		done = payload_link(&table, loader, &image->report) && output_open(&output, out, messages) &&
+		       write_parts(image, &table, &output) && output_commit(&output);
+	}
+	output_discard(&output);
+	payload_close(&payload);
+	return done;
+}
+
+bool netboot_write(const struct netboot_options *options, FILE *messages)
+{
+	static struct loader loader;
+	struct image image;
+
+	if (!loader_open(&loader, options->legacy, messages) || !image_open(&image, options->x64, messages))
+		return false;
+	bool done = write_payload(&image, &loader, options->payload, messages) &&
+		    write_program(options->pxe, options->program, messages);
+	image_close(&image);
+	return done;
 }

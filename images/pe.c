@@ -1,47 +1,90 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "image.h"
+#include "pe.h"
 
+#include <stddef.h>
 #include <string.h>
 
-/* PE/COFF: the signature's place at 3Ch, then a header of 24 bytes, the optional header, 40 bytes a section.
- */
-struct pe_place pe_section(uint64_t file, uint32_t size, const char *name)
+static bool refuse(const struct pe *pe)
 {
-	uint8_t head[4096];
-	read_at(file, head, sizeof(head));
-	uint32_t pe = get32(head + 0x3c);
-	if (pe > 1024 || memcmp(head + pe, "PE\0\0", 4) != 0)
-		die("BOOTX64.EFI is not a PE file");
-	const uint8_t *section = head + pe + 24 + get16(head + pe + 20);
-	for (int i = 0; i < get16(head + pe + 6) && section + 40 <= head + sizeof(head); i++, section += 40) {
-		if (strncmp((const char *)section, name, 8) != 0)
-			continue;
-		if (get32(section + 20) > size || get32(section + 16) > size - get32(section + 20))
-			die("BOOTX64.EFI is cut off: its section %s lies outside", name);
-		return (struct pe_place){file + get32(section + 20), get32(section + 16), get32(section + 8)};
-	}
-	die("BOOTX64.EFI has no section %s; build it with twinboot", name);
+	return report_error(
+		&pe->report,
+		"is not a PE32+ file for x86-64 with sections aligned to 4096 bytes, as twinboot makes "
+		"them; build it again");
 }
 
-int pe_checksum_agrees(uint64_t file, uint32_t size)
+static bool sections_are_in_the_file(const struct pe *pe)
 {
-	uint8_t block[4096];
-	uint32_t place = 0, stored = 0, sum = 0;
-	for (uint32_t at = 0, part; at < size; at += part) {
-		part = size - at < sizeof(block) ? size - at : sizeof(block);
+	for (uint32_t i = 0; i < pe->headers->coff.sections; i++) {
+		const struct pe_section_header *s = &pe->sections[i];
+
+		if (s->raw_offset > pe->size || s->raw_size > pe->size - s->raw_offset)
+			return report_error(
+				&pe->report,
+				"is cut off: its section %.8s lies outside; build or copy it again", s->name);
+	}
+	return true;
+}
+
+bool pe_read(struct pe *pe, const void *head, uint64_t size, const struct report *report)
+{
+	*pe = (struct pe){.report = *report, .size = size};
+	if (size < PE_PAGE)
+		return refuse(pe);
+	memcpy(pe->head, head, PE_PAGE);
+	memcpy(&pe->offset, pe->head + PE_OFFSET, sizeof(pe->offset));
+	if (pe->offset > PE_PAGE / 2 || memcmp(pe->head + pe->offset, PE_SIGNATURE, 4) != 0)
+		return refuse(pe);
+	pe->headers = (struct pe_headers *)(pe->head + pe->offset);
+	const struct pe_coff_header *coff = &pe->headers->coff;
+	const struct pe_optional_header *optional = &pe->headers->optional;
+	pe->sections = (struct pe_section_header *)((uint8_t *)optional + coff->optional_size);
+	if (coff->machine != PE_MACHINE_AMD64 || optional->magic != PE32_PLUS ||
+	    coff->optional_size > PE_PAGE / 4 ||
+	    (uint8_t *)(pe->sections + coff->sections) > pe->head + PE_PAGE ||
+	    optional->section_alignment != PE_PAGE || optional->file_alignment != PE_PAGE)
+		return refuse(pe);
+	return sections_are_in_the_file(pe);
+}
+
+bool pe_is_named(const struct pe_section_header *section, const char *name)
+{
+	return strncmp(section->name, name, sizeof(section->name)) == 0;
+}
+
+struct pe_section_header *pe_find(const struct pe *pe, const char *name)
+{
+	for (uint32_t i = 0; i < pe->headers->coff.sections; i++)
+		if (pe_is_named(&pe->sections[i], name))
+			return &pe->sections[i];
+	report_error(&pe->report, "has no section %.8s; build it with twinboot", name);
+	return NULL;
+}
+
+#define CHECKSUM_OFFSET ((uint32_t)offsetof(struct pe_headers, optional.checksum))
+
+/* PE/COFF, "CheckSum": the 16-bit words added up with their carries, then the size. */
+bool pe_checksum_agrees(const struct image *image, uint64_t file, uint32_t size, bool *agrees)
+{
+	uint8_t block[PE_PAGE];
+	uint32_t offset = 0, stored = 0, sum = 0;
+
+	for (uint32_t at = 0, piece; at < size; at += piece) {
+		piece = size - at < sizeof(block) ? size - at : (uint32_t)sizeof(block);
 		memset(block, 0, sizeof(block));
-		read_at(file + at, block, part);
+		if (!image_read(image, block, piece, file + at))
+			return false;
 		if (at == 0) {
-			place = get32(block + 0x3c) + 24 + 64;
-			if (place > sizeof(block) - 4)
-				return 0;
-			stored = get32(block + place);
-			put32(block + place, 0);
+			memcpy(&offset, block + PE_OFFSET, sizeof(offset));
+			if (offset > sizeof(block) / 2)
+				break;
+			memcpy(&stored, block + offset + CHECKSUM_OFFSET, sizeof(stored));
+			memset(block + offset + CHECKSUM_OFFSET, 0, sizeof(stored));
 		}
-		for (uint32_t i = 0; i < part; i += 2) {
-			sum += get16(block + i);
+		for (uint32_t i = 0; i < piece; i += 2) {
+			sum += block[i] | (uint32_t)block[i + 1] << 8;
 			sum = (sum & 0xffff) + (sum >> 16);
 		}
 	}
-	return stored == 0 || stored == sum + size;
+	*agrees = offset <= sizeof(block) / 2 && (stored == 0 || stored == sum + size);
+	return true;
 }

@@ -1,139 +1,104 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * sections LINKED.EFI MANIFEST.BIN DIRECTORY OUT.EFI: adds the payload's parts, but for the kernel, which was
- * linked, and the manifest to the UEFI loader's file as sections behind its others (Microsoft PE/COFF
- * specification, 4). A part ".modules" is in DIRECTORY/modules.bin.
- *
- * Every section is aligned to pages in memory and in the file, so that the file's bytes are sectors of a disk;
- * what the manifest does not count as stored is not in the file. What was there before stays as it is.
- */
-#include <inttypes.h>
+#include "efi_file.h"
+
+#include "manifest.h"
+#include "pe.h"
+
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "embed/file.h"
-#include "formats/manifest.h"
-#include "formats/pe.h"
-
-struct file {
-	struct report report;
-	struct input input;
-	uint8_t head[PE_PAGE]; /* a copy of its first page, which changes */
-	struct pe_headers *headers;
-	struct pe_section_header *sections;
+/* The file in the making: its headers, and where the next section goes. */
+struct growing {
+	struct pe pe;
+	const struct output *output;
+	uint64_t size; /* bytes so far */
 };
 
-static bool open_file(struct file *file, const char *name)
+static bool add_section(struct growing *file, const struct pe_section_header *as, const void *bytes)
 {
-	uint32_t offset;
+	struct pe_headers *headers = file->pe.headers;
+	struct pe_section_header *section = &file->pe.sections[headers->coff.sections];
 
-	file->report = (struct report){name, stderr};
-	if (!input_open(&file->input, &file->report))
-		return false;
-	if (file->input.size < PE_PAGE || file->input.size % PE_PAGE != 0)
-		return report_error(&file->report, "is not the PE file that finish makes; build it again");
-	memcpy(file->head, file->input.data, PE_PAGE);
-	memcpy(&offset, file->head + PE_OFFSET, sizeof(offset));
-	if (offset > PE_PAGE / 2 || memcmp(file->head + offset, PE_SIGNATURE, 4) != 0)
-		return report_error(&file->report, "is not the PE file that finish makes; build it again");
-	file->headers = (struct pe_headers *)(file->head + offset);
-	file->sections = (struct pe_section_header *)((uint8_t *)&file->headers->optional +
-						      file->headers->coff.optional_size);
-	return true;
-}
-
-/* A section's header; its bytes go to the end of the file, which is as long as `output` was so far. */
-static bool add_header(struct file *file, const char name[8], uint64_t size, uint64_t stored, uint64_t *end,
-		       uint32_t characteristics)
-{
-	struct pe_section_header *section = &file->sections[file->headers->coff.sections];
-
-	if ((uint8_t *)(section + 1) > file->head + PE_PAGE)
-		return report_error(&file->report,
-				    "has no room for another section's header in its first page");
-	if (size > UINT32_MAX - file->headers->optional.image_size || *end + stored > UINT32_MAX)
+	if ((uint8_t *)(section + 1) > file->pe.head + PE_PAGE)
 		return report_error(
-			&file->report,
-			"grows beyond 4 GiB, which no PE file can; use a smaller kernel or fewer modules");
-	*section = (struct pe_section_header){
-		.virtual_size = (uint32_t)size,
-		.address = file->headers->optional.image_size,
-		.raw_size = (uint32_t)stored,
-		.raw_offset = stored != 0 ? (uint32_t)*end : 0,
-		.characteristics = characteristics,
-	};
-	memcpy(section->name, name, sizeof(section->name));
-	file->headers->coff.sections++;
-	file->headers->optional.image_size += (uint32_t)size;
-	file->headers->optional.data_size += (uint32_t)stored;
-	*end += stored;
-	return true;
+			&file->pe.report,
+			"has no room for another section's header in its first page; use fewer sections");
+	if (as->virtual_size > UINT32_MAX - headers->optional.image_size ||
+	    file->size + as->raw_size > UINT32_MAX)
+		return report_error(
+			&file->pe.report,
+			"would grow beyond 4 GiB, which no PE file can; use a smaller kernel or fewer "
+			"modules");
+	*section = *as;
+	section->address = headers->optional.image_size;
+	section->raw_offset = as->raw_size != 0 ? (uint32_t)file->size : 0;
+	headers->coff.sections++;
+	headers->optional.image_size += as->virtual_size;
+	headers->optional.data_size += as->raw_size;
+	file->size += as->raw_size;
+	return output_write(file->output, bytes, as->raw_size, file->size - as->raw_size);
 }
 
 /* Writable, since the loader puts zeros behind what is stored. */
-static bool add_part(struct file *file, const struct manifest_part *part, const char *directory,
-		     const struct output *output, uint64_t *end)
+static bool add_part(struct growing *file, const struct manifest_part *part, const char *directory)
 {
+	struct pe_section_header section = {.virtual_size = (uint32_t)part->size,
+					    .raw_size = (uint32_t)part->stored,
+					    .characteristics = PE_INITIALIZED_DATA | PE_READ | PE_WRITE};
 	char name[sizeof(part->section) + 1] = {0}, path[PATH_MAX];
-	uint64_t offset = *end;
+	const struct report report = {path, file->pe.report.stream};
 	struct input input = {0};
-	struct report report = {path, stderr};
 
+	memcpy(section.name, part->section, sizeof(section.name));
 	memcpy(name, part->section, sizeof(part->section));
 	snprintf(path, sizeof(path), "%s/%s.bin", directory, name + 1);
 	bool done = input_open(&input, &report);
-
 	if (done && input.size < part->stored)
 		done = report_error(&report, "is shorter than the manifest says; build it again");
-	done = done &&
-	       add_header(file, part->section, part->size, part->stored, end,
-			  PE_INITIALIZED_DATA | PE_READ | PE_WRITE) &&
-	       output_write(output, input.data, part->stored, offset);
+	done = done && add_section(file, &section, input.data);
 	input_close(&input);
 	return done;
 }
 
-static bool add_manifest(struct file *file, const struct manifest *manifest, const struct output *output,
-			 uint64_t *end)
+static bool add_manifest(struct growing *file, const struct manifest *manifest)
 {
-	uint64_t offset = *end;
-
-	return add_header(file, MANIFEST_SECTION, manifest->size, manifest->size, end,
-			  PE_INITIALIZED_DATA | PE_READ) &&
-	       output_write(output, manifest, manifest->size, offset);
+	return add_section(file,
+			   &(struct pe_section_header){.name = MANIFEST_SECTION,
+						       .virtual_size = manifest->size,
+						       .raw_size = manifest->size,
+						       .characteristics = PE_INITIALIZED_DATA | PE_READ},
+			   manifest);
 }
 
-static bool write_file(struct file *file, const struct manifest *manifest, const char *directory,
-		       const struct output *output)
+static bool add_all(struct growing *file, const struct input *in, const struct manifest *manifest,
+		    const char *directory)
 {
-	uint64_t end = file->input.size;
-
-	if (!output_write(output, file->input.data, file->input.size, 0))
+	if (!output_write(file->output, in->data, in->size, 0))
 		return false;
 	for (uint32_t i = 1; i < manifest->part_count; i++)
-		if (!add_part(file, &manifest_parts(manifest)[i], directory, output, &end))
+		if (!add_part(file, &manifest_parts(manifest)[i], directory))
 			return false;
-	return add_manifest(file, manifest, output, &end) && output_write(output, file->head, PE_PAGE, 0);
+	return add_manifest(file, manifest) && output_write(file->output, file->pe.head, PE_PAGE, 0);
 }
 
-int main(int count, char **arguments)
+bool efi_add_sections(const char *in, const char *manifest_file, const char *directory, const char *out,
+		      FILE *messages)
 {
-	static struct file file;
-	struct input manifest = {0};
+	static struct growing file;
+	const struct report report = {in, messages}, manifest_report = {manifest_file, messages};
+	struct input input = {0}, manifest = {0};
 	struct output output = {0};
+	bool done = input_open(&input, &report) && pe_read(&file.pe, input.data, input.size, &report) &&
+		    input_open(&manifest, &manifest_report) &&
+		    manifest_is_whole(manifest.data, manifest.size, &manifest_report) &&
+		    output_open(&output, out, messages);
 
-	if (count != 5) {
-		fputs("usage: sections LINKED.EFI MANIFEST.BIN DIRECTORY OUT.EFI\n", stderr);
-		return 2;
-	}
-	bool done = open_file(&file, arguments[1]) &&
-		    input_open(&manifest, &(struct report){arguments[2], stderr}) &&
-		    output_open(&output, arguments[4], stderr) &&
-		    write_file(&file, (const struct manifest *)manifest.data, arguments[3], &output) &&
-		    output_commit(&output);
+	file.output = &output;
+	file.size = input.size;
+	done = done && add_all(&file, &input, (const struct manifest *)manifest.data, directory) &&
+	       output_commit(&output);
 	output_discard(&output);
 	input_close(&manifest);
-	input_close(&file.input);
-	return !done;
+	input_close(&input);
+	return done;
 }

@@ -71,7 +71,7 @@ def _in_the_source_tree(kernel: Path, command_line: str, image: Path) -> None:
     out = cache().resolve() / "loaders"
     out.mkdir(parents=True, exist_ok=True)
     variables = {"OUT": str(out), "KERNEL": str(kernel.resolve()), "CMDLINE": command_line}
-    given = [f"{name}={value.replace('$', '$$')}" for name, value in variables.items()]
+    given = [f"{name}={value}" for name, value in variables.items()]
     with (out / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _make(["make", "-s", "-j2", "--no-print-directory", "-C", str(ROOT), *given, "image"], kernel)

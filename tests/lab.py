@@ -39,6 +39,7 @@ TOLD = {
     "MAKELEVEL",
     "OUT",
     "KERNEL",
+    "PROTOCOL",
     "CMDLINE",
     "MODULES",
     "INITRD",

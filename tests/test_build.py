@@ -78,10 +78,10 @@ def test_no_step_holds_the_payload_twice(reference: Build, scratch: Path) -> Non
     payload = 32 << 20
     kernel, stripped, padded = (scratch / f"kernel.{kind}" for kind in ("elf", "stripped", "padded"))
     Probe("gcc", PROBES["gcc_at_2_mib"].options, data=payload).build(kernel)
-    manifest = ["manifest", "--kernel", padded, "--command-line", "", "--modules", "", "--out", scratch]
+    manifest = ["manifest", "--kernel", padded, scratch]
     for step in (["strip", kernel, stripped], ["pad", stripped, padded, kernel], manifest):
         # In a small process of its own: a child's peak begins with its parent's.
-        command = [sys.executable, "-c", MEASURE, reference.out / "embed", *step]
+        command = [sys.executable, "-c", MEASURE, reference.out / "twinboot", "step", *step]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0 and int(done.stdout) < 1.5 * payload, (step, done)
 
@@ -100,7 +100,7 @@ def test_any_name_and_any_text(reference: Build, out: Path, scratch: Path) -> No
     command_line = "two  words 'a' \"b\" \\c $HOME `id` $(id) %s #\u00e4\na new line;\\"
     path = str(kernel).replace("\\", "\\\\").replace('"', '\\"')
     variables = {"KERNEL": str(kernel), "CMDLINE": command_line, "MODULES": f'"{path}":"a name":{kernel.name[4:7]}'}
-    given = [f"{name}={text.replace('$', '$$')}" for name, text in variables.items()]
+    given = [f"{name}={text}" for name, text in variables.items()]
     said = make(out, *given, "inspect")
     assert said.returncode == 0 and said.stderr == "", said
     assert f"command line  {command_line}\n" in said.stdout, said.stdout
@@ -119,14 +119,12 @@ def test_any_name_and_any_text(reference: Build, out: Path, scratch: Path) -> No
         ("KERNEL={out}/cut.elf", "cut.elf: is truncated"),
         ("KERNEL={out}/empty", "empty: is empty"),
         ("KERNEL={out}/kernel.padded", "is made from the kernel"),
-        ("KERNEL=a$b", "KERNEL has a single dollar sign"),
         ("KERNEL=a\nb", "KERNEL has a line break"),
-        ("CMDLINE=cost=$5", "CMDLINE has a single dollar sign"),
         ("CMDLINE={long}", "a command line of 10000 bytes, at most 4095"),
         ("MODULES=/usr", "/usr: is a directory"),
         ("MODULES=/nonexistent", "/nonexistent: does not exist"),
         ('MODULES=README.md:a:"b', "MODULES: has a double quote without a second one"),
-        ("TABLE=mbr gpt", "TABLE=mbr gpt: there are mbr and gpt"),
+        ("TABLE=mbr gpt", "--table mbr gpt: there are mbr and gpt"),
         ("OUT={out}/a b", "a b: is not a name that make and the shell take"),
         ("OUT=", "OUT=: is not a name"),
     ],

@@ -73,7 +73,7 @@ def test_base_relocations_are_well_formed(efi: Pe) -> None:
 
 
 def test_no_wrong_checksum(efi: Pe) -> None:
-    assert efi.checksum == 0, "objcopy's is of the bytes before efi/finish"
+    assert efi.checksum == 0, "objcopy's is of the bytes before the last step"
 
 
 def test_no_time_of_the_build(efi: Pe) -> None:

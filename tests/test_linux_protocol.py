@@ -118,6 +118,6 @@ def test_a_kernel_that_cannot_be_moved_lies_where_it_was_linked(workplace: Path,
 
 
 def test_an_adapter_alone_is_a_sentence(workplace: Path) -> None:
-    image = build(workplace, f"KERNEL={workplace}/adapters/linux.elf", "CMDLINE=", "MODULES=").image
+    image = build(workplace, f"KERNEL={workplace}/parts/adapters/linux.elf", "CMDLINE=", "MODULES=").image
     result = boot("bios", image, timeout=30)
     assert "twinboot: TB60: there is no Linux kernel beside the adapter" in result.transcript, str(result)

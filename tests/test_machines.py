@@ -75,7 +75,7 @@ HOLE = Edit(
 
 def test_hole_in_the_payloads_place(workshop: Workshop) -> None:
     """As with an ISA card's 15 to 16 MiB; nearer, so that a small payload meets it."""
-    edits = (HOLE, Edit("linker/legacy.ld", "0x200000 - payload", "0x2ff000 - payload"))
+    edits = (HOLE, Edit("linker/legacy.ld", "payload_kernel_address", "payload_kernel_address + 0xff000"))
     result = boot("bios", workshop.rude(edits), Machine())
     assert result.ended == "success" or says(result, "^twinboot: TB08: .* KiB"), str(result)
 

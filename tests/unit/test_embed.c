@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: embed/check.c embed/dynamic.c embed/elf_file.c embed/file.c embed/modules.c embed/needs.c embed/pad.c embed/payload.c embed/report.c embed/strip.c embed/sum.c formats/crc32c.c formats/sha256.c */
+/* links: embed/check.c embed/dynamic.c embed/elf_file.c embed/file.c embed/modules.c embed/needs.c embed/pad.c embed/payload.c embed/report.c embed/run.c embed/strip.c embed/sum.c formats/crc32c.c formats/sha256.c */
 /* embed/: every promise of the padded layout, every sentence of refusal, on ELF files made here. */
 #define _GNU_SOURCE
 
@@ -173,7 +173,7 @@ static void assert_sentence(const char *text, const char *file, const char *fact
 {
 	char start[200];
 
-	snprintf(start, sizeof(start), "embed: %s: ", file);
+	snprintf(start, sizeof(start), "twinboot: %s: ", file);
 	if (strncmp(text, start, strlen(start)) != 0 || !strstr(text, fact) || !strstr(text, "; ") ||
 	    strchr(text, '\n') != text + strlen(text) - 1)
 		fail_msg("\"%s\" is not a sentence about \"%s\"", text, fact);
@@ -743,18 +743,17 @@ static void padding_has_a_limit(void **state)
 	segment(kernel, 2)->p_vaddr = 0x200000 + 1024 * MIB - 0x5000;
 	accept_silently(kernel); /* ends at 1 GiB to the byte */
 	segment(kernel, 2)->p_vaddr += 1;
-	refuse(kernel, "padded to 1025 MiB, the limit is 1024 MiB; link them closer together, or raise the "
-		       "limit with "
-		       "make MAX_IMAGE_MIB=1025");
+	refuse(kernel, "padded to 1025 MiB, the limit is 1024 MiB; link them closer together, or raise "
+		       "the limit to 1025 MiB (--max-image)");
 	end(run_limit(kernel, 1025));
 	segment(kernel, 2)->p_vaddr = 0x200000 + 4096 * MIB;
-	refuse_limit(kernel, 3072, "make MAX_IMAGE_MIB=... raises it to at most 3072");
+	refuse_limit(kernel, 3072, "--max-image raises it to at most 3072");
 
 	kernel = good();
 	segment(kernel, 2)->p_memsz = 1024 * MIB;
 	refuse(kernel,
-	       "takes 1025 MiB of memory and the limit is 1024 MiB; make it smaller, or raise the limit with "
-	       "make MAX_IMAGE_MIB=1025");
+	       "takes 1025 MiB of memory and the limit is 1024 MiB; make it smaller, or raise the limit "
+	       "to 1025 MiB (--max-image)");
 	segment(kernel, 2)->p_memsz = 3072 * MIB;
 	refuse(kernel, "takes 3073 MiB of memory and no limit allows more than 3072");
 	kernel = good();
@@ -1236,7 +1235,8 @@ static struct description with_modules(const char *command_line)
 	return (struct description){.options = {.kernel = "kernel.padded",
 						.command_line = command_line,
 						.directory = ".",
-						.depfile = "manifest.d"}};
+						.depfile = "manifest.d",
+						.target = "os.img"}};
 }
 
 static void describe(struct description *run, const char *modules, bool expected)
@@ -1393,8 +1393,7 @@ static void modules_are_described(void **state)
 	free(manifest);
 
 	char *text = get_file("manifest.d", &size);
-	assert_string_equal(text,
-			    "./manifest.bin: a.bin empty b.bin empty\na.bin:\nempty:\nb.bin:\nempty:\n");
+	assert_string_equal(text, "os.img: a.bin empty b.bin empty\na.bin:\nempty:\nb.bin:\nempty:\n");
 	free(text);
 }
 
@@ -1554,7 +1553,7 @@ static void depfile_names_no_file_that_make_would_misread(void **state)
 	free(described("", "a#$:name b"));
 	char *text = get_file("manifest.d", &size);
 
-	assert_string_equal(text, "./manifest.bin: EVERY_TIME b\nEVERY_TIME:\nb:\n");
+	assert_string_equal(text, "os.img: EVERY_TIME b\nEVERY_TIME:\nb:\n");
 	free(text);
 }
 
@@ -1746,9 +1745,9 @@ static void strip_copies_what_objcopy_cannot_take(void **state)
 	assert_true(strip_debug("kernel.elf", "stripped", messages));
 	unsetenv("OBJCOPY");
 	fclose(messages);
-	*strchr(text, '\n') = 0;
-	assert_non_null(strstr(text, "embed: kernel.elf: warning: /nowhere/objcopy --strip-debug failed"));
-	assert_sentence(text + strlen(text) + 1, "kernel.elf: warning", "false --strip-debug failed");
+	assert_non_null(strstr(text, "twinboot: /nowhere/objcopy: cannot be run: No such file"));
+	assert_non_null(strstr(text, "twinboot: kernel.elf: warning: /nowhere/objcopy --strip-debug failed"));
+	assert_non_null(strstr(text, "twinboot: kernel.elf: warning: false --strip-debug failed"));
 	free(text);
 	assert_no_file("stripped.tmp");
 	copy = get_file("stripped", &size);

@@ -149,8 +149,8 @@ static void end(struct read *read)
 
 static void refuse_read(struct read *read, const char *fact)
 {
-	if (read->done || strncmp(read->text, "embed: kernel.elf: ", 19) != 0 || !strstr(read->text, fact) ||
-	    !strstr(read->text, "; "))
+	if (read->done || strncmp(read->text, "twinboot: kernel.elf: ", 19) != 0 ||
+	    !strstr(read->text, fact) || !strstr(read->text, "; "))
 		fail_msg("\"%s\" is not a refusal for \"%s\"", read->text, fact);
 	end(read);
 }

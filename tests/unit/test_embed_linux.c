@@ -25,7 +25,7 @@ static char said[1024];
 static bool refuses(uint8_t *file, size_t size, const char *words)
 {
 	return linux_is(file, size) && !SAYING(linux_check(file, size, "quiet", &report)) &&
-	       strstr(said, "embed: vmlinuz: ") == said && strstr(said, words) != NULL;
+	       strstr(said, "twinboot: vmlinuz: ") == said && strstr(said, words) != NULL;
 }
 
 static void a_kernel_is_accepted(void **state)
@@ -145,7 +145,7 @@ static void archives_are_told_by_their_first_bytes(void **state)
 					   "\x02\x21\x4c\x18",
 					   "\x28\xb5\x2f\xfd",
 					   "\x89LZO"};
-	static const char warning[] = "embed: vmlinuz: warning: is no cpio archive";
+	static const char warning[] = "twinboot: vmlinuz: warning: is no cpio archive";
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		check_warning(TWINBOOT_ROLE_INITRD, good[i], strlen(good[i]), NULL);
 	check_warning(TWINBOOT_ROLE_INITRD, "\x5d\0\0", 3, NULL);
