@@ -48,6 +48,8 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs);
 const void *configuration_table(EFI_GUID guid); /* NULL if there is none */
 void tables_find(struct machine *machine);
 void identity_find(struct machine *machine, EFI_HANDLE image); /* firmware's name, boot device */
-void chance_and_time(struct machine *machine);
+
+int64_t clock_read(void);                   /* clock.c: as twinboot_handoff.wall_clock */
+void entropy_read(struct machine *machine); /* entropy.c: what the firmware has of it, if anything */
 
 #endif

@@ -89,7 +89,8 @@ static void gather(struct machine *machine)
 	log_firmware(machine);
 	log_task_priority(machine);
 	log_payload(machine);
-	chance_and_time(machine);
+	machine->wall_clock = clock_read();
+	entropy_read(machine);
 	const struct manifest *manifest = at(machine->manifest.base);
 	video_set(machine, &manifest->needs);
 	log_framebuffer(machine);

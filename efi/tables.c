@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "front.h"
 
-#include "common/date.h"
 #include "common/entry_points.h"
 
 EFI_SYSTEM_TABLE *st;
 EFI_BOOT_SERVICES *bs;
-
-#define ZONE_MAX 1440 /* minutes */
 
 static int same_guid(const EFI_GUID *a, const EFI_GUID *b)
 {
@@ -81,22 +78,4 @@ void identity_find(struct machine *machine, EFI_HANDLE image)
 		bs->CopyMem(machine->device_path, path, machine->device_path_size);
 		machine->boot_device_type = TWINBOOT_BOOT_DEVICE_EFI_PATH;
 	}
-}
-
-void chance_and_time(struct machine *machine)
-{
-	EFI_GUID guid = EFI_RNG_PROTOCOL_GUID;
-	EFI_RNG_PROTOCOL *rng;
-	if (!EFI_ERROR(bs->LocateProtocol(&guid, NULL, (void **)&rng)) &&
-	    !EFI_ERROR(rng->GetRNG(rng, NULL, sizeof(machine->entropy), machine->entropy)))
-		machine->entropy_source = TWINBOOT_ENTROPY_EFI_RNG;
-
-	EFI_TIME time;
-	if (EFI_ERROR(st->RuntimeServices->GetTime(&time, NULL)))
-		return;
-	machine->wall_clock =
-		date_to_seconds(time.Year, time.Month, time.Day, time.Hour, time.Minute, time.Second);
-	/* UEFI 2.10, 8.3: local time = UTC - TimeZone, in minutes; 2047, like all that is no zone, says nothing. */
-	if (machine->wall_clock != 0 && time.TimeZone >= -ZONE_MAX && time.TimeZone <= ZONE_MAX)
-		machine->wall_clock += (int64_t)time.TimeZone * 60;
 }

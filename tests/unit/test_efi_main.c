@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: efi/memory.c efi/network.c efi/tables.c efi/video.c common/date.c common/entry_points.c common/log.c common/mode.c common/text.c */
+/* links: efi/clock.c efi/entropy.c efi/memory.c efi/network.c efi/tables.c efi/video.c common/date.c common/entry_points.c common/log.c common/mode.c common/text.c */
 /* The UEFI front door's story: what it clears, how it leaves the firmware, and how it gives the machine back. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* links: efi/tables.c efi/network.c common/date.c common/entry_points.c common/log.c common/text.c */
-/* Configuration tables, names, the boot device, chance and time: what is there, what is broken, what is missing. */
+/* links: efi/tables.c efi/network.c efi/clock.c efi/entropy.c common/date.c common/entry_points.c common/log.c common/text.c */
+/* Configuration tables, names, the boot device, entropy and time: what is there, what is broken, what is missing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -198,19 +198,19 @@ static void an_image_from_no_device(void **state)
 	assert_int_equal(machine.boot_device_type, TWINBOOT_BOOT_DEVICE_UNKNOWN);
 }
 
-/* ---- Chance and time ---- */
+/* ---- Entropy and time ---- */
 
-static void chance_where_there_is_some(void **state)
+static void entropy_where_there_is_some(void **state)
 {
 	(void)state;
-	chance_and_time(&machine);
+	entropy_read(&machine);
 	assert_int_equal(machine.entropy_source, 0);
 	fake_protocol(device, (EFI_GUID)EFI_RNG_PROTOCOL_GUID, &rng);
 	rng_status = EFI_DEVICE_ERROR;
-	chance_and_time(&machine);
+	entropy_read(&machine);
 	assert_int_equal(machine.entropy_source, 0);
 	rng_status = EFI_SUCCESS;
-	chance_and_time(&machine);
+	entropy_read(&machine);
 	assert_int_equal(machine.entropy_source, TWINBOOT_ENTROPY_EFI_RNG);
 	assert_int_equal(machine.entropy[31], 0x77);
 }
@@ -220,27 +220,22 @@ static void chance_where_there_is_some(void **state)
 static void time_with_and_without_a_zone(void **state)
 {
 	(void)state;
-	chance_and_time(&machine);
-	assert_int_equal(machine.wall_clock, THEN);
+	assert_int_equal(clock_read(), THEN);
 	now.TimeZone = -60; /* an hour east of Greenwich */
-	chance_and_time(&machine);
-	assert_int_equal(machine.wall_clock, THEN - 3600);
+	assert_int_equal(clock_read(), THEN - 3600);
 	now.TimeZone = -32768;
-	chance_and_time(&machine);
-	assert_int_equal(machine.wall_clock, THEN);
+	assert_int_equal(clock_read(), THEN);
 }
 
 static void no_time(void **state)
 {
 	(void)state;
 	time_status = EFI_DEVICE_ERROR;
-	chance_and_time(&machine);
-	assert_int_equal(machine.wall_clock, 0);
+	assert_int_equal(clock_read(), 0);
 	time_status = EFI_SUCCESS;
 	now.Month = 13;
 	now.TimeZone = 60;
-	chance_and_time(&machine);
-	assert_int_equal(machine.wall_clock, 0);
+	assert_int_equal(clock_read(), 0);
 }
 
 /* ---- Network cards ---- */
@@ -301,7 +296,7 @@ int main(void)
 		TEST(a_node_of_no_length_is_no_path),
 		TEST(a_path_that_is_too_long_is_none),
 		TEST(an_image_from_no_device),
-		TEST(chance_where_there_is_some),
+		TEST(entropy_where_there_is_some),
 		TEST(time_with_and_without_a_zone),
 		TEST(no_time),
 		TEST(every_card_that_runs_is_stopped),
