@@ -81,13 +81,15 @@ HOST_FLAGS := -std=gnu11 -O2 -g $(WARN) -D_FILE_OFFSET_BITS=64 -ffile-prefix-map
 BARE_FLAGS = -std=gnu11 -g $(WARN) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fno-ident -fcf-protection=none -ffile-prefix-map=$(CURDIR)=. -I . -I include
 
-# Small, since the BIOS loader has 40 KiB for everything; but every byte of the payload passes through crc32c.c.
-CORE_OPTIMISE = $(if $(filter %/crc32c.c.o,$@),-O2,-Os)
+# As small as it gets, and without what nobody calls, since the BIOS loader has 40 KiB for everything; but every byte of the
+# payload passes through crc32c.c.
+SMALL_FLAGS = $(if $(filter %/crc32c.c.o,$@),-O2,-Oz) -ffunction-sections -fdata-sections
+CORE_GLOBALS := core_prepare core_boot core_halt core_catch_exceptions
 # core: x86-64 that runs at any address, without SSE, on a stack without a red zone (UEFI interrupts use it)
-CORE_FLAGS = $(BARE_FLAGS) $(CORE_OPTIMISE) -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only
+CORE_FLAGS = $(BARE_FLAGS) $(SMALL_FLAGS) -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only
 # legacy: 32-bit code in 64-bit objects, since ld links no elf32 together with the payload's elf64; -march=i386 so that
 # even a 386 gets as far as the sentence that it is too old
-LEGACY_FLAGS = $(BARE_FLAGS) -Os -m32 -march=i386 -fno-pic -fno-pie -mgeneral-regs-only -fno-dwarf2-cfi-asm -Wa,--64 -include legacy/code32.h
+LEGACY_FLAGS = $(BARE_FLAGS) $(SMALL_FLAGS) -m32 -march=i386 -mregparm=3 -fno-pic -fno-pie -mgeneral-regs-only -fno-dwarf2-cfi-asm -Wa,--64 -include legacy/code32.h
 EFI_HEADERS := -fshort-wchar -DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64
 EFI_FLAGS = $(BARE_FLAGS) -Os -fpic -fvisibility=hidden -mno-red-zone -mgeneral-regs-only $(EFI_HEADERS)
 IA32_FLAGS = $(BARE_FLAGS) -Os -m32 -march=i686 -fpie -fvisibility=hidden -fshort-wchar -mgeneral-regs-only \
@@ -101,7 +103,7 @@ SHARED := $(filter-out common/paging.c common/acpi.c,$(wildcard common/*.c))
 objects = $(patsubst %,$(OUT)/$(1)/%.o,$(2))
 CORE_OBJECTS   := $(call objects,x86_64,$(wildcard core/*.c) $(wildcard core/*.S) $(CORE_SHARED) formats/crc32c.c)
 # The BIOS loader twice: it comes from a disk, or as a network boot program
-DOOR_DISK := legacy/boot.S legacy/disk.c
+DOOR_DISK := legacy/boot.S legacy/disk.c legacy/disk_facts.c
 DOOR_PXE  := legacy/pxe_start.S legacy/pxe.c
 LEGACY_SOURCES := $(filter-out $(DOOR_DISK) $(DOOR_PXE),$(wildcard legacy/*.c) $(wildcard legacy/*.S)) $(SHARED)
 LEGACY_OBJECTS := $(call objects,i686,$(DOOR_DISK) $(LEGACY_SOURCES))
@@ -157,9 +159,8 @@ $(LOG_OBJECTS): BARE_FLAGS += -DLOG=$(LOG)
 # ---- core: one object for both loaders -----------------------------------------------------------------------------
 
 $(OUT)/core.o: $(CORE_OBJECTS) linker/core.ld
-	$(call say,LD,$@)$(LD) -r -T linker/core.ld -o $@ $(CORE_OBJECTS)
-	@$(OBJCOPY) --keep-global-symbol=core_prepare --keep-global-symbol=core_boot \
-		--keep-global-symbol=core_halt --keep-global-symbol=core_catch_exceptions $@
+	$(call say,LD,$@)$(LD) -r --gc-sections $(CORE_GLOBALS:%=-u %) -T linker/core.ld -o $@ $(CORE_OBJECTS)
+	@$(OBJCOPY) $(CORE_GLOBALS:%=--keep-global-symbol=%) $@
 
 # ---- The command ----------------------------------------------------------------------------------------------------
 
@@ -231,7 +232,7 @@ ADAPTERS := $(PARTS)/adapters/linux.elf $(PARTS)/adapters/limine.elf $(PARTS)/ad
 
 $(PARTS)/legacy.o: $(LEGACY_OBJECTS) $(OUT)/core.o
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(LD) -r -m elf_x86_64 -z noexecstack -o $@ $^
+	$(call say,LD,$@)$(LD) -r --gc-sections -u boot_sector -m elf_x86_64 -z noexecstack -o $@ $^
 
 $(PARTS)/efi.o: /usr/lib/crt0-efi-x86_64.o $(EFI_OBJECTS) $(OUT)/core.o /usr/lib/libgnuefi.a
 	@mkdir -p $(@D)
@@ -244,7 +245,7 @@ $(PARTS)/%.ld: linker/%.ld
 
 # It loads whatever twinboot.payload says, so it is complete without a kernel.
 $(OUT)/pxe.elf: $(PXE_OBJECTS) $(OUT)/core.o linker/pxe.ld linker/loader.ld
-	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --build-id=none \
+	$(call say,LD,$@)$(LD) -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --gc-sections --build-id=none \
 		-L linker -T linker/pxe.ld -o $@ $(PXE_OBJECTS) $(OUT)/core.o
 $(PARTS)/pxe.bin: $(OUT)/pxe.elf
 	@mkdir -p $(@D)

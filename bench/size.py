@@ -14,7 +14,7 @@ from formats import Pe  # noqa: E402
 
 BIOS_LIMIT = 40 * 1024  # boot sector, load table, loader, core
 EFI_LIMIT = 64 * 1024  # BOOTX64.EFI beside the payload
-LOAD_TABLE = 2048
+LOAD_TABLE = 1536
 PAYLOAD = (".kernel", ".modules", ".manifst")
 SHF_ALLOC = 2
 

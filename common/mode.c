@@ -11,16 +11,21 @@
 #define FALLBACK_WIDTH  1024
 #define FALLBACK_HEIGHT 768
 
+int edid_adds_up(const uint8_t block[EDID_SIZE])
+{
+	uint8_t sum = 0;
+	for (int i = 0; i < EDID_SIZE; i++)
+		sum += block[i];
+	return sum == 0;
+}
+
 int edid_is_valid(const uint8_t edid[EDID_SIZE])
 {
 	static const uint8_t header[8] = {0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00};
-	uint8_t sum = 0;
-	for (int i = 0; i < EDID_SIZE; i++) {
-		if (i < 8 && edid[i] != header[i])
+	for (int i = 0; i < 8; i++)
+		if (edid[i] != header[i])
 			return 0;
-		sum += edid[i];
-	}
-	return sum == 0;
+	return edid_adds_up(edid);
 }
 
 static struct mode edid_preferred(const uint8_t *edid)

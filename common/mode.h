@@ -6,12 +6,16 @@
 
 #include "include/twinboot.h"
 
-#define EDID_SIZE 128
+#define EDID_SIZE       128
+#define EDID_EXTENSIONS 126 /* byte of the first block: how many follow */
 
 struct mode {
 	uint32_t width, height, bits_per_pixel; /* 0 x 0: none */
 	uint32_t id;                            /* the front door's own */
 };
+
+/* True for any block of an EDID with the right checksum. */
+int edid_adds_up(const uint8_t block[EDID_SIZE]);
 
 /* True for an EDID block (VESA E-EDID 1.4, 3.1) with the right header and checksum. Some firmware claims
    success and gives nothing. */

@@ -13,4 +13,9 @@ void *record_add(struct machine *machine, uint32_t type, uint32_t size);
 /* Makes the last record longer. Returns the `bytes` more, zeroed, or NULL as above. */
 void *record_grow(struct machine *machine, uint32_t bytes);
 
+/* The list of video modes: one more, with the firmware's number for it, right behind the one before; and a flag for one
+   that is there (enum twinboot_video_mode_flags). */
+void record_video_mode(struct machine *machine, const struct machine_framebuffer *mode, uint32_t id);
+void record_video_flag(struct machine *machine, uint32_t id, uint16_t flag);
+
 #endif

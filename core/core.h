@@ -97,6 +97,9 @@ void memory_init(struct memory *memory, struct machine *machine);
 /* The map follows what memory_add() has noted. */
 void memory_update(struct memory *memory);
 
+/* The two ways in which memory can be too little, each sentence once: they are long. */
+HIDDEN extern const char error_memory_rows[], error_out_of_memory[];
+
 /* Notes that [base, base + size) is now of `type`; the map follows at the next memory_normalise(). */
 void memory_add(struct machine *machine, uint64_t base, uint64_t size, uint32_t type);
 

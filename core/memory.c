@@ -81,13 +81,16 @@ uint32_t memory_normalise(const struct twinboot_region *in, uint32_t count, uint
 	return rows;
 }
 
+const char error_memory_rows[] = ERROR_MEMORY_ROWS;
+const char error_out_of_memory[] = ERROR_OUT_OF_MEMORY;
+
 void memory_add(struct machine *machine, uint64_t base, uint64_t size, uint32_t type)
 {
 	struct twinboot_region *rows = at(machine->regions);
 	if (size == 0)
 		return;
 	if (machine->region_count == machine->region_capacity)
-		fail_halt(machine, ERROR_MEMORY_ROWS, (uint64_t)machine->region_count);
+		fail_halt(machine, error_memory_rows, (uint64_t)machine->region_count);
 	rows[machine->region_count++] = (struct twinboot_region){base, size, type, 0};
 }
 
@@ -193,7 +196,7 @@ void *memory_take(struct memory *memory, uint64_t size)
 {
 	size = page_up(size);
 	if (memory->arena_next - memory->arena_low < size)
-		fail_halt(memory->machine, ERROR_OUT_OF_MEMORY,
+		fail_halt(memory->machine, error_out_of_memory,
 			  (memory->arena_top - memory->arena_next + size) / 1024);
 	memory->arena_next -= size;
 	return memset(at(memory->arena_next), 0, size);

@@ -87,7 +87,7 @@ static int plan_arena(struct boot *boot)
 		machine->arena_needed = arena_bound(boot);
 	uint64_t need = machine->arena_needed;
 	if (memory_arena_open(&boot->memory, boot->kernel.virt, in_place ? boot->kernel.size : 0) < need)
-		return fail(machine, ERROR_OUT_OF_MEMORY, need / 1024);
+		return fail(machine, error_out_of_memory, need / 1024);
 	return 1;
 }
 
@@ -98,7 +98,7 @@ static int plan_memory(struct boot *boot)
 	struct machine *machine = boot->machine;
 	if (machine->region_count + MACHINE_EXTRA_REGIONS > machine->region_capacity ||
 	    machine->scratch_size < MACHINE_SCRATCH_SIZE(machine->region_count))
-		return fail(machine, ERROR_MEMORY_ROWS, (uint64_t)machine->region_count);
+		return fail(machine, error_memory_rows, (uint64_t)machine->region_count);
 	memory_init(&boot->memory, machine);
 	return places_plan(boot) && plan_kernels_address(boot) && plan_arena(boot);
 }

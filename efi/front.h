@@ -37,12 +37,23 @@ void payload_clear_tails(const struct machine *machine);
 int memory_buffers_allocate(struct machine *machine); /* for the map, regions and scratch */
 int memory_map_read(struct machine *machine, UINTN *key);
 int memory_for_core(struct machine *machine); /* what core_prepare() asked for */
+uint64_t memory_take_pages(uint64_t size);    /* for the loader's own use; 0 if there are none */
 void memory_give_back(void);                  /* everything allocated here, if the boot does not go on */
 
 void network_stop(void); /* network.c: no card writes to memory any more */
 
 /* video.c: the mode that the kernel wishes, or none. */
 void video_set(struct machine *machine, const struct twinboot_needs *needs);
+
+/* Raw facts for machine->records. What the firmware does not tell is missing; no fact ends a boot. */
+void facts_gather(struct machine *machine, EFI_HANDLE image); /* facts.c: all but video's and the TPM's */
+void facts_medium(struct machine *machine, EFI_HANDLE image); /* medium.c */
+void facts_tpm(struct machine *machine);                      /* tpm.c: after whatever is measured */
+int facts_make_room(struct machine *machine,
+		    uint32_t bytes); /* facts.c: for the next record; 0 if there is none */
+
+/* linux_tables.c: on TWINBOOT_WANT_LINUX_TABLES, what only a boot service can leave for Linux. */
+void linux_tables_install(const struct machine *machine);
 
 /* tables.c */
 const void *configuration_table(EFI_GUID guid); /* NULL if there is none */

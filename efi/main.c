@@ -83,8 +83,9 @@ static void log_task_priority(struct machine *machine)
 }
 
 /* What the firmware tells. */
-static void gather(struct machine *machine)
+static void gather(struct machine *machine, EFI_HANDLE image)
 {
+	identity_find(machine, image);
 	tables_find(machine);
 	log_firmware(machine);
 	log_task_priority(machine);
@@ -92,8 +93,10 @@ static void gather(struct machine *machine)
 	machine->wall_clock = clock_read();
 	entropy_read(machine);
 	const struct manifest *manifest = at(machine->manifest.base);
+	facts_gather(machine, image);
 	video_set(machine, &manifest->needs);
 	log_framebuffer(machine);
+	facts_tpm(machine);
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
@@ -117,14 +120,14 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system_table)
 	}
 	if (!payload_find(&machine, image))
 		return give_up(&machine);
-	identity_find(&machine, image);
-	gather(&machine);
+	gather(&machine, image);
 
 	UINTN key;
 	if (!memory_buffers_allocate(&machine) || !memory_map_read(&machine, &key) ||
 	    !core_prepare(&machine) || !memory_for_core(&machine))
 		return give_up(&machine);
 	payload_clear_tails(&machine);
+	linux_tables_install(&machine);
 	bs->SetWatchdogTimer(0, 0, 0, NULL); /* a Lenovo's fired nine seconds later */
 	network_stop();
 	if (!exit_boot_services(&machine, image))

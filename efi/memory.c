@@ -31,7 +31,7 @@ struct memory_attributes_table {
 };
 _Static_assert(sizeof(struct memory_attributes_table) == 16, "UEFI 2.10, 4.6.4");
 
-/* The buffers, the arena, the low page, the kernel's place, and a piece for each row of the map within an adapter's
+/* The buffers, the records, the arena, the low page, the kernel's place, and a piece for each row of the map within an adapter's
    places. */
 #define ALLOCATIONS_MAX 128
 
@@ -53,6 +53,8 @@ static EFI_STATUS allocate_as(EFI_MEMORY_TYPE type, EFI_ALLOCATE_TYPE how, uint6
 			      EFI_PHYSICAL_ADDRESS *base)
 {
 	UINTN pages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
+	if (allocation_count == ALLOCATIONS_MAX)
+		return EFI_OUT_OF_RESOURCES;
 	EFI_STATUS status = bs->AllocatePages(how, type, pages, base);
 	if (!EFI_ERROR(status)) {
 		allocations[allocation_count].base = *base;
@@ -64,6 +66,12 @@ static EFI_STATUS allocate_as(EFI_MEMORY_TYPE type, EFI_ALLOCATE_TYPE how, uint6
 static EFI_STATUS allocate(EFI_ALLOCATE_TYPE how, uint64_t size, EFI_PHYSICAL_ADDRESS *base)
 {
 	return allocate_as(EfiLoaderData, how, size, base);
+}
+
+uint64_t memory_take_pages(uint64_t size)
+{
+	EFI_PHYSICAL_ADDRESS base;
+	return EFI_ERROR(allocate(AllocateAnyPages, size, &base)) ? 0 : base;
 }
 
 void memory_give_back(void)

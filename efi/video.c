@@ -3,6 +3,7 @@
 #include "front.h"
 
 #include "common/mode.h"
+#include "common/records.h"
 
 #define MODES_MAX 256
 
@@ -17,16 +18,22 @@ static uint32_t has(EFI_HANDLE handle, EFI_GUID guid)
 	return !EFI_ERROR(bs->HandleProtocol(handle, &guid, &protocol));
 }
 
-/* The first block of the display's EDID. The protocol can be there with size 0 or without data. */
-static int read_edid(EFI_HANDLE handle, uint8_t edid[EDID_SIZE])
+/* The display's EDID: its first block for us, two for the record. The protocol can be there with size 0 or without
+   data. */
+static void read_edid(EFI_HANDLE handle, struct machine *machine)
 {
 	EFI_GUID guid = EFI_EDID_ACTIVE_PROTOCOL_GUID;
 	EFI_EDID_ACTIVE_PROTOCOL *protocol;
 	if (EFI_ERROR(bs->HandleProtocol(handle, &guid, (void **)&protocol)) ||
 	    protocol->SizeOfEdid < EDID_SIZE || protocol->Edid == NULL || !edid_is_valid(protocol->Edid))
-		return 0;
-	bs->CopyMem(edid, protocol->Edid, EDID_SIZE);
-	return 1;
+		return;
+	bs->CopyMem(machine->framebuffer.edid, protocol->Edid, EDID_SIZE);
+	machine->framebuffer.edid_size = EDID_SIZE;
+	uint32_t size = protocol->SizeOfEdid >= 2 * EDID_SIZE ? 2 * EDID_SIZE : EDID_SIZE;
+	struct twinboot_record *record =
+		record_add(machine, TWINBOOT_RECORD_EDID, (uint32_t)sizeof(*record) + size);
+	if (record != NULL)
+		bs->CopyMem(record + 1, protocol->Edid, size);
 }
 
 /* A mask is one run of bits. Returns 0 for anything else, as some unused mode might have it. */
@@ -68,6 +75,13 @@ static struct mode mode_of(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info, uin
 	return (struct mode){info->HorizontalResolution, info->VerticalResolution, f.bits_per_pixel, id};
 }
 
+/* What QueryMode gave. Some firmware hands out the live one. */
+static void release(const EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info)
+{
+	if (info != NULL && info != gop->Mode->Info)
+		bs->FreePool(info);
+}
+
 static uint32_t list_modes(EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct mode *modes)
 {
 	uint32_t count = 0;
@@ -79,8 +93,7 @@ static uint32_t list_modes(EFI_GRAPHICS_OUTPUT_PROTOCOL *gop, struct mode *modes
 		modes[count] = mode_of(info, i);
 		if (modes[count].width != 0 && modes[count].height != 0)
 			count++;
-		if (info != NULL && info != gop->Mode->Info) /* some firmware hands out the live one */
-			bs->FreePool(info);
+		release(gop, info);
 	}
 	return count;
 }
@@ -155,6 +168,25 @@ static int holds_its_last_pixel(const struct machine_framebuffer *f)
 	return is_kept;
 }
 
+/* For the record, with what QueryMode says of the pitch. */
+static void note_modes(struct machine *machine, EFI_GRAPHICS_OUTPUT_PROTOCOL *gop)
+{
+	for (UINT32 i = 0; i < gop->Mode->MaxMode && i < MODES_MAX; i++) {
+		EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info;
+		struct machine_framebuffer f = {0};
+		UINTN size;
+		if (EFI_ERROR(gop->QueryMode(gop, i, &size, &info)))
+			continue;
+		if (info != NULL && read_format(info, &f)) {
+			f.width = info->HorizontalResolution;
+			f.height = info->VerticalResolution;
+			f.pitch = info->PixelsPerScanLine * ((f.bits_per_pixel + 7) / 8);
+			record_video_mode(machine, &f, i);
+		}
+		release(gop, info);
+	}
+}
+
 void video_set(struct machine *machine, const struct twinboot_needs *needs)
 {
 	static struct mode modes[MODES_MAX];
@@ -163,14 +195,14 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs)
 	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop = found.protocol;
 	if (gop == NULL)
 		return;
-	if (read_edid(found.handle, f->edid))
-		f->edid_size = EDID_SIZE;
+	read_edid(found.handle, machine);
 
 	struct mode current = mode_of(gop->Mode->Info, gop->Mode->Mode);
 	uint32_t count = list_modes(gop, modes);
 	/* "Not started" until the first SetMode, on some; on all others that would only clear the screen. */
 	if (count == 0 && !EFI_ERROR(gop->SetMode(gop, gop->Mode->Mode)))
 		count = list_modes(gop, modes);
+	note_modes(machine, gop);
 	int choice;
 	/* A mode that cannot be set after all, or is too large for its framebuffer, is struck from the list.
 	   Setting one clears the screen, so not without need. */
@@ -178,9 +210,13 @@ void video_set(struct machine *machine, const struct twinboot_needs *needs)
 	       0) {
 		if ((modes[choice].id == gop->Mode->Mode ||
 		     !EFI_ERROR(gop->SetMode(gop, modes[choice].id))) &&
-		    read_framebuffer(gop, f) && holds_its_last_pixel(f))
+		    read_framebuffer(gop, f) && holds_its_last_pixel(f)) {
+			record_video_flag(machine, modes[choice].id, TWINBOOT_VIDEO_MODE_CURRENT);
 			return;
+		}
+		record_video_flag(machine, modes[choice].id, TWINBOOT_VIDEO_MODE_STRUCK_OUT);
 		modes[choice] = modes[--count];
 	}
-	read_framebuffer(gop, f); /* whatever is there */
+	if (read_framebuffer(gop, f)) /* whatever is there */
+		record_video_flag(machine, gop->Mode->Mode, TWINBOOT_VIDEO_MODE_CURRENT);
 }

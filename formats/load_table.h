@@ -18,7 +18,7 @@
 #endif
 
 #define LOAD_TABLE_MAGIC     UINT64_C(0x44414f4c4e495754) /* "TWINLOAD" as bytes on disk */
-#define LOAD_TABLE_SIZE      2048u
+#define LOAD_TABLE_SIZE      1536u
 #define LOAD_TABLE_VERSION   3u
 #define LOAD_TABLE_PARTS_MAX 17u   /* as many as a manifest can have, and the manifest */
 #define LOAD_ALIGNMENT       4096u /* of every part: whole sectors, whatever their size */

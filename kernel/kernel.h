@@ -142,6 +142,9 @@ void madt_entries(void (*visit)(const uint8_t *entry));
 /* The same for the DMAR and the IVRS. */
 void iommu_entries(void (*visit_intel)(const uint8_t *entry), void (*visit_amd)(const uint8_t *entry));
 
+/* records.c */
+void check_records(void);
+
 /* efi.c */
 void check_efi(void);
 /* All of it is runtime services that may be both: on UEFI, once check_efi() has run. */

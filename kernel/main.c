@@ -75,6 +75,7 @@ _Noreturn void kernel_run(const struct twinboot_handoff *given, uint64_t rsp, ui
 	check_framebuffer();
 	check_acpi();
 	check_smbios();
+	check_records();
 	check_efi();
 	check_paging();
 	check_exception_net(&registers);

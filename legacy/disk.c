@@ -41,13 +41,12 @@ static const struct load_table *checked_table(void)
 	return table;
 }
 
-/* Reads whole sectors to `to` in the bounce buffer. A read that fails once can succeed after a reset. One that fails
-   each time can succeed in smaller pieces: 0 asks the caller for those. A sector that cannot be read even alone ends the
-   boot. */
-static int read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors, void *to)
+static uint32_t status; /* of the last read that failed: INT 13h's AH */
+
+/* A read that fails once can succeed after a reset. */
+int disk_read(uint32_t drive, uint64_t lba, uint32_t sectors, void *to)
 {
 	static struct disk_packet packet;
-	struct bios_registers r = {0};
 	for (int i = 0; i < TRIES; i++) {
 		packet = (struct disk_packet){
 			.size = sizeof(packet),
@@ -55,7 +54,7 @@ static int read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors, void *to
 			.segment = segment_of(to), /* from a multiple of 64 KiB: no read crosses one */
 			.lba = lba,
 		};
-		r = (struct bios_registers){
+		struct bios_registers r = {
 			.eax = DISK_READ_PACKET << 8,
 			.edx = drive,
 			.ds = segment_of(&packet),
@@ -64,11 +63,21 @@ static int read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors, void *to
 		bios_call(BIOS_DISK, &r);
 		if (!carry(&r))
 			return 1;
+		status = r.eax >> 8 & 0xff;
 		struct bios_registers reset = {.eax = DISK_RESET << 8, .edx = drive};
 		bios_call(BIOS_DISK, &reset);
 	}
+	return 0;
+}
+
+/* One that fails always can succeed in smaller pieces: 0 asks for those. A sector that cannot be read even alone
+   ends the boot. */
+static int read_sectors(uint32_t drive, uint64_t lba, uint32_t sectors, void *to)
+{
+	if (disk_read(drive, lba, sectors, to))
+		return 1;
 	if (sectors == 1)
-		die(ERROR_DISK_READ, (uint64_t)drive, lba, (uint64_t)(r.eax >> 8 & 0xff));
+		die(ERROR_DISK_READ, (uint64_t)drive, lba, (uint64_t)status);
 	return 0;
 }
 
@@ -165,6 +174,7 @@ void payload_load(struct machine *machine)
 	uint32_t drive = machine->boot_drive;
 	uint32_t sector_shift = measure_sector(drive);
 	check_file(table, drive, sector_shift);
+	facts_disk(machine, sector_shift, table->parts[0].offset);
 	for (uint32_t i = 0; i < table->part_count; i++)
 		load_part(&table->parts[i], drive, sector_shift, payload_range(machine, table, i));
 }

@@ -22,16 +22,23 @@ _Static_assert(sizeof(struct bios_registers) == 36, "bios_call.S copies 36 bytes
 #define FLAG_CARRY (1u << 0)
 #define FLAG_ZERO  (1u << 6)
 
+/* What assembly calls, or is called by, takes its arguments on the stack; all else in registers, which is shorter. */
+#ifdef __i386__
+#define ON_STACK __attribute__((regparm(0)))
+#else /* unit tests */
+#define ON_STACK
+#endif
+
 /* bios_call.S: calls a real-mode interrupt. Everything in `registers` goes in and comes out. Interrupts are on inside the
    service and for an instant after it. */
-void bios_call(uint32_t vector, struct bios_registers *registers);
+ON_STACK void bios_call(uint32_t vector, struct bios_registers *registers);
 
 /* The same for a handler that no vector points to; `handler` has its segment in the upper half, its offset in the lower. */
-void handler_call(uint32_t handler, struct bios_registers *registers);
+ON_STACK void handler_call(uint32_t handler, struct bios_registers *registers);
 
 /* bios_call.S: calls `function` in long mode on `page_tables` (the physical address of a page map level 4) and returns
    its result. Only core_call() uses it. */
-uint32_t long_mode_call(uint32_t page_tables, const void *function, struct machine *machine);
+ON_STACK uint32_t long_mode_call(uint32_t page_tables, const void *function, struct machine *machine);
 
 static inline int carry(const struct bios_registers *registers)
 {
@@ -96,6 +103,15 @@ int load_table_is_whole(struct load_table *table);
 void payload_place(struct machine *machine, const struct load_table *table);
 /* Returns the memory of the table's part `index`; the manifest is the last part. */
 struct machine_range *payload_range(struct machine *machine, const struct load_table *table, uint32_t index);
+
+/* Raw facts for machine->records. facts.c: */
+void facts_start(struct machine *machine);
+void facts_memory(struct machine *machine, const struct twinboot_e820_row *row);
+void facts_text_mode(struct machine *machine);
+/* disk_facts.c: of the boot disk, whose sectors have 1 << `sector_shift` bytes; the payload begins at byte `payload` */
+void facts_disk(struct machine *machine, uint32_t sector_shift, uint64_t payload);
+/* disk.c: whole sectors to `to` in the bounce buffer, from a multiple of 16 on. Returns 0 if they cannot be read. */
+int disk_read(uint32_t drive, uint64_t lba, uint32_t sectors, void *to);
 
 /* disk.c or, in twinboot.0, pxe.c */
 void payload_load(struct machine *machine);

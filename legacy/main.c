@@ -27,9 +27,10 @@ static void machine_start(uint32_t drive)
 	machine.region_capacity = REGIONS_MAX + MACHINE_EXTRA_REGIONS;
 	machine.scratch = (uintptr_t)scratch;
 	machine.scratch_size = sizeof(scratch);
+	facts_start(&machine);
 }
 
-void legacy_main(uint32_t drive)
+ON_STACK void legacy_main(uint32_t drive)
 {
 	machine_start(drive);
 	if (!long_mode_exists())
@@ -48,6 +49,8 @@ void legacy_main(uint32_t drive)
 	machine.wall_clock = clock_read();
 	const struct manifest *manifest = fixed((uint32_t)machine.manifest.base);
 	video_set(&machine, &manifest->needs); /* after the payload, which says what the kernel wishes */
+	if (machine.framebuffer.base == 0)
+		facts_text_mode(&machine);
 	log_framebuffer(&machine);
 
 	/* Prepare, and give up as long as the BIOS can go on with another device. */

@@ -9,13 +9,6 @@
 
 enum address_range_type { RANGE_MEMORY = 1, RANGE_RESERVED, RANGE_ACPI, RANGE_NVS, RANGE_UNUSABLE };
 
-struct address_range {
-	uint64_t base, length;
-	uint32_t type;
-	uint32_t extended; /* ignored: some BIOSes leave it 0, which would say "ignore this entry" */
-};
-_Static_assert(sizeof(struct address_range) == 24, "ACPI 6.5, table 15.6");
-
 /* The extended BIOS data area (EBDA) lies at the top of base memory. Its segment stands at 40Eh, and INT 12h says how
    much memory is below it. Either can be nonsense (Linux, arch/x86/kernel/ebda.c): both are believed only within these
    bounds. */
@@ -90,10 +83,11 @@ static void reserve_ebda(struct machine *machine)
 
 void memory_map_read(struct machine *machine)
 {
-	static struct address_range range;
+	/* Its attributes are asked for, and ignored: some BIOSes leave them zero, which would mean "ignore this". */
+	static struct twinboot_e820_row range;
 	uint32_t next = 0;
 	do {
-		range = (struct address_range){0};
+		range = (struct twinboot_e820_row){0};
 		struct bios_registers r = {
 			.eax = SYSTEM_MAP,
 			.ebx = next,
@@ -113,6 +107,7 @@ void memory_map_read(struct machine *machine)
 		if (r.eax != SMAP)
 			die(ERROR_MEMORY_MAP, "its list breaks off");
 		add(machine, range.base, range.length, contract_type(range.type));
+		facts_memory(machine, &range);
 		next = r.ebx;
 	} while (next != 0);
 	reserve_ebda(machine);

@@ -7,6 +7,8 @@
 #include "legacy.h"
 
 #include "formats/load_table.h"
+#include "common/dhcp.h"
+#include "common/records.h"
 #include "formats/pxe_payload.h"
 
 enum pxe_service {
@@ -53,26 +55,6 @@ _Static_assert(sizeof(struct tftp_open) == 142, "PXE 2.1, 3.3.1");
 struct tftp_read {
 	uint16_t status, packet, size, offset, segment;
 };
-
-/* BOOTP (RFC 951) with DHCP's options (RFC 2132). */
-struct dhcp {
-	uint8_t operation, hardware, address_size, hops;
-	uint8_t transaction[4];
-	uint16_t seconds, flags;
-	uint8_t client[4], your[4], server[4], relay[4];
-	uint8_t address[16];
-	char server_name[64];
-	char file[128];
-	uint8_t cookie[4];
-	uint8_t options[];
-};
-_Static_assert(sizeof(struct dhcp) == 240, "RFC 2131, 2");
-
-#define DHCP_SUBNET_MASK 1
-#define DHCP_ROUTER      3
-#define DHCP_SERVER      54
-#define DHCP_FILE        67
-#define DHCP_END         255
 
 /* pxe_start.S */
 extern uint32_t pxe_on_stack, pxenv_at_entry, pxe_entry;
@@ -172,58 +154,23 @@ static void find_services(void)
 		die(ERROR_NO_PXE);
 }
 
-/* Returns an option's bytes, or 0 if it is not there. An answer without the cookie has no options. */
-static const uint8_t *option(const struct dhcp *dhcp, uint32_t size, uint8_t which, uint8_t *length)
-{
-	static const uint8_t cookie[4] = {99, 130, 83, 99};
-	const uint8_t *end = (const uint8_t *)dhcp + size;
-	*length = 0;
-	for (int i = 0; i < 4; i++)
-		if (size < sizeof(*dhcp) || dhcp->cookie[i] != cookie[i])
-			return 0;
-	for (const uint8_t *p = dhcp->options; p + 1 < end && *p != DHCP_END;) {
-		if (*p == 0) { /* padding */
-			p++;
-			continue;
-		}
-		if (*p == which && p + 2 + p[1] <= end) {
-			*length = p[1];
-			return p + 2;
-		}
-		p += 2 + p[1];
-	}
-	return 0;
-}
-
-static int is_address(const uint8_t *address)
-{
-	return (address[0] | address[1] | address[2] | address[3]) != 0;
-}
-
 /* Fills `source` with the server that sent us, the name of twinboot.payload in the folder of the file that it sent, and
    the way there. Returns 0 if the answer does not name them. */
 static int read_answer(const struct dhcp *dhcp, uint32_t size)
 {
-	uint8_t length, router_length, mask_length;
+	uint8_t router_length, mask_length;
 	if (size < offsetof(struct dhcp, cookie))
 		return 0;
 	clear(&source, sizeof(source));
-	const uint8_t *server = dhcp->server;
-	if (!is_address(server)) {
-		server = option(dhcp, size, DHCP_SERVER, &length);
-		if (server == 0 || length != 4)
-			return 0;
-	}
+	const uint8_t *server = dhcp_server(dhcp, size);
+	if (server == 0)
+		return 0;
 	copy_bytes(source.server, server, 4);
 
-	const char *file = dhcp->file;
-	uint32_t file_max = sizeof(dhcp->file), folder = 0;
-	if (file[0] == 0) {
-		file = (const char *)option(dhcp, size, DHCP_FILE, &length);
-		file_max = length;
-		if (file == 0)
-			return 0;
-	}
+	uint32_t file_max, folder = 0;
+	const char *file = dhcp_boot_file(dhcp, size, &file_max);
+	if (file == 0)
+		return 0;
 	for (uint32_t i = 0; i < file_max && file[i] != 0; i++)
 		if (file[i] == '/' || file[i] == '\\')
 			folder = i + 1;
@@ -233,17 +180,46 @@ static int read_answer(const struct dhcp *dhcp, uint32_t size)
 	copy_bytes(source.name + folder, PXE_PAYLOAD_NAME, sizeof(PXE_PAYLOAD_NAME));
 
 	/* A server on another subnet is reached through the router. (The relay's address is not a router's.) */
-	const uint8_t *mask = option(dhcp, size, DHCP_SUBNET_MASK, &mask_length);
-	const uint8_t *router = option(dhcp, size, DHCP_ROUTER, &router_length);
+	const uint8_t *mask = dhcp_option(dhcp, size, DHCP_SUBNET_MASK, &mask_length);
+	const uint8_t *router = dhcp_option(dhcp, size, DHCP_ROUTER, &router_length);
 	for (int i = 0; mask != 0 && router != 0 && mask_length == 4 && router_length >= 4 && i < 4; i++)
 		if ((dhcp->your[i] ^ source.server[i]) & mask[i])
 			copy_bytes(source.gateway, router, 4);
 	return 1;
 }
 
+/* The acknowledgement as the ROM keeps it; its size can come back as nonsense (Hyper). */
+static void note_acknowledgement(struct machine *machine)
+{
+	static struct cached_info cached;
+	cached = (struct cached_info){.type = CACHED_DHCP_ACK};
+	if (pxe_call(PXE_GET_CACHED_INFO, &cached) != 0 || cached.size == 0 || cached.size > DHCP_PACKET_MAX)
+		return;
+	struct twinboot_record *ack =
+		record_add(machine, TWINBOOT_RECORD_DHCP_ACK, sizeof(*ack) + cached.size);
+	copy_bytes(ack + 1, far_pointer(cached.segment, cached.offset), cached.size);
+}
+
+static void note_answer(struct machine *machine, const struct dhcp *answer, uint32_t size)
+{
+	struct twinboot_boot_medium *medium =
+		record_add(machine, TWINBOOT_RECORD_BOOT_MEDIUM, sizeof(*medium));
+	medium->type = TWINBOOT_MEDIUM_NETWORK;
+	medium->bios_drive = UINT32_MAX;
+	struct twinboot_network_server *from =
+		record_add(machine, TWINBOOT_RECORD_NETWORK_SERVER, sizeof(*from));
+	copy_bytes(from->address, source.server, sizeof(source.server));
+	copy_bytes(from->client_address, answer->your, sizeof(answer->your));
+	uint32_t max;
+	const char *file = dhcp_boot_file(answer, size, &max);
+	for (uint32_t i = 0; i < max && i < sizeof(from->path) - 1 && file[i] != 0; i++)
+		from->path[i] = file[i];
+	note_acknowledgement(machine);
+}
+
 /* With proxy DHCP the acknowledgement names the address server, so the boot server's own reply comes first;
    QEMU's iPXE has none. The ROM may ignore our buffer and point at its own. */
-static void find_source(void)
+static void find_source(struct machine *machine)
 {
 	static const uint16_t types[] = {CACHED_REPLY, CACHED_DHCP_ACK};
 	static struct cached_info cached;
@@ -251,9 +227,11 @@ static void find_source(void)
 	for (int i = 0; i < 2; i++) {
 		cached = (struct cached_info){.type = types[i]};
 		status = pxe_call(PXE_GET_CACHED_INFO, &cached);
-		if (status == 0 && cached.size != 0 &&
-		    read_answer(far_pointer(cached.segment, cached.offset), cached.size))
+		const struct dhcp *answer = far_pointer(cached.segment, cached.offset);
+		if (status == 0 && cached.size != 0 && read_answer(answer, cached.size)) {
+			note_answer(machine, answer, cached.size);
 			return;
+		}
 	}
 	die(ERROR_PXE_ANSWER, (uint64_t)status);
 }
@@ -362,7 +340,7 @@ void payload_load(struct machine *machine)
 	machine->boot_device_type = TWINBOOT_BOOT_DEVICE_UNKNOWN;
 	machine->boot_drive = 0;
 	find_services();
-	find_source();
+	find_source(machine);
 	for (uint32_t tries = 1; !fetch(machine); tries++) {
 		const uint8_t *from = source.server;
 		stream_close();

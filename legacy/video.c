@@ -3,6 +3,7 @@
 #include "legacy.h"
 
 #include "common/mode.h"
+#include "common/records.h"
 
 #define BIOS_VIDEO      0x10
 #define VIDEO_SET_MODE  0x0000
@@ -64,18 +65,19 @@ _Static_assert(sizeof(struct mode_info) == 256, "VBE 3.0, 4.4");
    before each call: some BIOSes write all of them, others only a part. */
 static struct controller_info controller;
 static struct mode_info info;
-static uint8_t edid[EDID_SIZE];
+static uint8_t edid[2 * EDID_SIZE];
 
 /* A value other than 0 keeps this out of .bss, which is not cleared yet when TB03 is said. */
 static int in_text_mode = 1;
 
 /* The status stands in AX; the upper half of EAX is rubbish on some PCs. */
-static int vbe(uint32_t function, uint32_t ebx, uint32_t ecx, void *buffer)
+static int vbe(uint32_t function, uint32_t ebx, uint32_t ecx, uint32_t edx, void *buffer)
 {
 	struct bios_registers r = {
 		.eax = function,
 		.ebx = ebx,
 		.ecx = ecx,
+		.edx = edx,
 		.es = segment_of(buffer),
 		.edi = offset_of(buffer),
 	};
@@ -96,7 +98,7 @@ static int read_controller(void)
 	controller.signature[1] = 'B';
 	controller.signature[2] = 'E';
 	controller.signature[3] = '2';
-	return vbe(VBE_CONTROLLER, 0, 0, &controller) && controller.signature[0] == 'V' &&
+	return vbe(VBE_CONTROLLER, 0, 0, 0, &controller) && controller.signature[0] == 'V' &&
 	       controller.signature[1] == 'E' && controller.version >= 0x0200;
 }
 
@@ -105,7 +107,7 @@ static int read_controller(void)
 static int read_mode(uint32_t number, struct machine_framebuffer *f)
 {
 	clear(&info, sizeof(info));
-	if (!vbe(VBE_MODE_INFO, 0, number, &info) || (info.attributes & MODE_WANTED) != MODE_WANTED)
+	if (!vbe(VBE_MODE_INFO, 0, number, 0, &info) || (info.attributes & MODE_WANTED) != MODE_WANTED)
 		return 0;
 	if ((info.memory_model != MODEL_DIRECT && info.memory_model != MODEL_PACKED) ||
 	    info.bits_per_pixel < 15 || info.base == 0)
@@ -129,38 +131,79 @@ static int read_mode(uint32_t number, struct machine_framebuffer *f)
 	return f->pitch >= f->width * ((f->bits_per_pixel + 7) / 8);
 }
 
+/* Bytes of the display's EDID: one block, or two. DDC wants ES:DI clear for its questions and its buffer there for the
+   answer; some adapters claim success and give nothing. */
+static uint32_t read_edid(void)
+{
+	if (!vbe(VBE_DDC, DDC_READ_EDID, 0, 0, edid) || !edid_is_valid(edid))
+		return 0;
+	int has_more = edid[EDID_EXTENSIONS] != 0 && vbe(VBE_DDC, DDC_READ_EDID, 0, 1, edid + EDID_SIZE) &&
+		       edid_adds_up(edid + EDID_SIZE);
+	return has_more ? 2 * EDID_SIZE : EDID_SIZE;
+}
+
+static void note(struct machine *machine, uint32_t type, const void *from, uint32_t size)
+{
+	struct twinboot_record *record = record_add(machine, type, sizeof(*record) + size);
+	for (uint32_t i = 0; record != 0 && i < size; i++)
+		((uint8_t *)(record + 1))[i] = ((const uint8_t *)from)[i];
+}
+
+static uint32_t list_modes(struct machine *machine, struct mode *modes)
+{
+	const uint16_t *list = far_pointer(controller.modes_segment, controller.modes_offset);
+	struct machine_framebuffer f = {0};
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < MODES_MAX && list[i] != MODE_LIST_END; i++) {
+		if (!read_mode(list[i], &f))
+			continue;
+		modes[count++] = (struct mode){f.width, f.height, f.bits_per_pixel, list[i]};
+		record_video_mode(machine, &f, list[i]);
+	}
+	return count;
+}
+
+/* The mode that is set now, of which `info` still tells. */
+static void keep_mode(struct machine *machine, const struct machine_framebuffer *f, uint32_t number)
+{
+	struct {
+		uint32_t number, reserved;
+		struct mode_info block;
+	} mode = {number | SET_MODE_LINEAR, 0, info};
+	in_text_mode = 0;
+	machine->framebuffer = *f;
+	record_video_flag(machine, number, TWINBOOT_VIDEO_MODE_CURRENT);
+	note(machine, TWINBOOT_RECORD_VBE_MODE, &mode, sizeof(mode));
+}
+
 void video_set(struct machine *machine, const struct twinboot_needs *needs)
 {
 	static struct mode modes[MODES_MAX];
 	const struct mode text = {0};
 	struct machine_framebuffer candidate = {0};
-	uint32_t count = 0;
 	if (!read_controller())
 		return;
-	/* DDC wants ES:DI clear for its questions and its buffer there for the answer; some adapters claim
-	   success and give nothing. */
-	int has_edid = vbe(VBE_DDC, DDC_READ_EDID, 0, edid) && edid_is_valid(edid);
-
-	const uint16_t *list = far_pointer(controller.modes_segment, controller.modes_offset);
-	for (uint32_t i = 0; i < MODES_MAX && list[i] != MODE_LIST_END; i++)
-		if (read_mode(list[i], &candidate))
-			modes[count++] = (struct mode){candidate.width, candidate.height,
-						       candidate.bits_per_pixel, list[i]};
+	note(machine, TWINBOOT_RECORD_VBE_CONTROLLER, &controller, sizeof(controller));
+	uint32_t edid_size = read_edid();
+	if (edid_size != 0) {
+		note(machine, TWINBOOT_RECORD_EDID, edid, edid_size);
+		candidate.edid_size = EDID_SIZE;
+		for (uint32_t i = 0; i < EDID_SIZE; i++)
+			candidate.edid[i] = edid[i];
+	}
+	uint32_t count = list_modes(machine, modes);
 
 	/* The next best mode is tried if one cannot be set after all. */
 	int choice;
-	while ((choice = mode_choose(modes, count, needs, has_edid ? edid : 0, &text)) >= 0) {
+	while (!(needs->flags & TWINBOOT_KEEP_TEXT_MODE) &&
+	       (choice = mode_choose(modes, count, needs, edid_size != 0 ? edid : 0, &text)) >= 0) {
 		uint32_t number = modes[choice].id;
-		if (read_mode(number, &candidate) && vbe(VBE_SET_MODE, number | SET_MODE_LINEAR, 0, &info)) {
-			in_text_mode = 0;
-			machine->framebuffer = candidate;
-			if (has_edid) {
-				machine->framebuffer.edid_size = EDID_SIZE;
-				for (uint32_t i = 0; i < EDID_SIZE; i++)
-					machine->framebuffer.edid[i] = edid[i];
-			}
+		if (read_mode(number, &candidate) &&
+		    vbe(VBE_SET_MODE, number | SET_MODE_LINEAR, 0, 0, &info)) {
+			keep_mode(machine, &candidate, number);
 			return;
 		}
+		record_video_flag(machine, number, TWINBOOT_VIDEO_MODE_STRUCK_OUT);
 		modes[choice] = modes[--count];
 	}
 }

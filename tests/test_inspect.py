@@ -17,7 +17,7 @@ from formats import mbr_partitions
 from lab import WITH_MODULES, Build, Lab, make
 from media import SECTOR, file_place, replace_loader, sparse_copy
 
-TABLE_SIZE = 2048
+TABLE_SIZE = 1536
 ISO_START, CD_BOOT_SECTOR = 16 * 2048, 25 * 2048
 LAYOUTS = ["TABLE=gpt", "SMALL=1", "SEPARATE_PAYLOAD=1", "SECTOR=4096"]
 

@@ -36,7 +36,7 @@ def facts_that_tests_compare() -> set[str]:
 
 def cases() -> set[str]:
     boots = re.findall(r"^def (test_\w+)\(", sources("tests/test_*.py"), re.MULTILINE)
-    return {*boots, *re.findall(r"cmocka_unit_test(?:_\w+)?\((\w+)", sources("tests/unit/*.c"))}
+    return {*boots, *re.findall(r"(?:cmocka_unit_test(?:_\w+)?|\bTEST)\((\w+)", sources("tests/unit/*.c"))}
 
 
 def blocks(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from formats import Pe
 SECTOR = 512
 # formats/load_table.h
 TABLE_MAGIC = b"TWINLOAD"
-TABLE_SIZE, TABLE_CRC, TABLE_ENTRY = 2048, 12, 32
+TABLE_SIZE, TABLE_CRC, TABLE_ENTRY = 1536, 12, 32
 SUM, WORDS = 0x1B0, 0x1B4  # in the boot sector
 # formats/manifest.h: struct manifest, and struct manifest_part
 MANIFEST_MAGIC = b"TWMANFST"
