@@ -13,7 +13,7 @@ void log_line(struct machine *machine, const char *format, ...);
    can `return fail(…)`. */
 int fail(struct machine *machine, const char *format, ...);
 
-/* What every front door says of its firmware, once it knows. */
+/* The lines that every front door writes about its firmware, once it knows. */
 void log_firmware(struct machine *machine);
 void log_memory(struct machine *machine);
 void log_payload(struct machine *machine);

@@ -17,7 +17,7 @@
 #include "common/page.h"
 #include "formats/manifest.h"
 
-/* Where page tables must be able to lie for a 32-bit CR3, and what legacy's own tables reach. */
+/* Page tables lie below this, since a 32-bit CR3 must reach them; and the BIOS door's own tables map no more. */
 #define FOUR_GIB UINT64_C(0x100000000)
 
 /* Rows of the region table that core adds to the front door's: the payload's parts and its manifest, adapters'

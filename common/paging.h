@@ -24,7 +24,7 @@ struct paging {
 /* Maps whole pages, with the largest that fit. Mapping a page again replaces it. */
 void paging_map(struct paging *paging, uint64_t virt, uint64_t phys, uint64_t size, uint32_t flags);
 
-/* Whole pages that are not present from now on, whatever was mapped there. */
+/* Takes whole pages out: they are not present from now on, whatever was mapped there. */
 void paging_unmap(struct paging *paging, uint64_t virt, uint64_t size);
 
 #endif

@@ -32,7 +32,7 @@
 #define KERNEL_CR0 (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG)
 #define KERNEL_CR4 (CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
-/* As after reset: all SSE exceptions masked, rounding to nearest (Intel SDM 1, 10.2.3). */
+/* The value after reset: all SSE exceptions masked, rounding to nearest (Intel SDM 1, 10.2.3). */
 #define KERNEL_MXCSR 0x1f80
 
 /* Page attributes: entries 0 to 3 as after reset (WB, WT, UC-, UC), then WP, WC, UC-, UC. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What core itself asks of ACPI. */
+/* The two questions that core itself asks of ACPI: a table by its name, and how fast the TSC runs against the PM timer. */
 #include "core.h"
 #include "common/acpi.h"
 #include "common/port.h"

@@ -9,8 +9,8 @@ static int is_ram(const struct twinboot_region *row)
 	return row->type <= TWINBOOT_MEMORY_RUNTIME_DATA;
 }
 
-/* Where the direct map ends: at 4 GiB, or where RAM above that does; what does not fit it cannot be mapped.
- */
+/* The direct map ends at 4 GiB or, if RAM goes on above, where RAM ends. RAM beyond the room that the direct map has
+   cannot be mapped. */
 static uint64_t direct_map_end(const struct boot *boot)
 {
 	const struct memory *memory = &boot->memory;
@@ -59,7 +59,7 @@ uint64_t address_space_tables(const struct boot *boot)
 	return maps * physical + runtime_tables(boot) + boot->kernel.size / LARGE_PAGE;
 }
 
-/* All RAM, everything below 4 GiB, and the framebuffer, from physical address `first` on. What is not RAM is
+/* Maps all RAM, everything below 4 GiB, and the framebuffer, from physical address `first` on. Memory that is not RAM is
    never cached (UC-: an MTRR can make it write-combining), and no page of RAM shares a large page with
    anything else. */
 static void map_physical(struct boot *boot, uint64_t base, uint64_t first)
@@ -99,7 +99,7 @@ static void map_physical(struct boot *boot, uint64_t base, uint64_t first)
 	}
 }
 
-/* Each page with what its segments ask for. A page that two segments share gets what both ask for, so each
+/* Maps each page with what its segments ask for. A page that two segments share gets what both ask for, so each
    segment is mapped with the permissions of all those that touch its first or last page. Pages between
    segments are guard pages: the identity map under a kernel linked low must not show through there. */
 static void map_kernel(struct boot *boot)
@@ -129,8 +129,8 @@ static void map_kernel(struct boot *boot)
 	}
 }
 
-/* With the direct map's memory types: a page that is cached in one place and not in the other would be
-   undefined (Intel SDM 3A 12.12.4). */
+/* The memory types are the direct map's: the processor's behaviour is undefined for a page that is cached through one
+   address and not through the other (Intel SDM 3A 12.12.4). */
 static void map_runtime_row(struct boot *boot, uint64_t low, uint64_t end, uint32_t flags)
 {
 	const struct memory *memory = &boot->memory;
@@ -190,7 +190,7 @@ void address_space_build(struct boot *boot)
 	};
 	boot->direct_map_size = direct_map_end(boot);
 	map_physical(boot, boot->direct_map_base, 0);
-	/* What comes later replaces what was mapped: the kernel hides the identity map under it. */
+	/* In this order, since a later mapping replaces an earlier one: the kernel hides the identity map under it. */
 	if (boot->flags & TWINBOOT_IDENTITY_MAPPED)
 		map_physical(boot, 0, PAGE_SIZE); /* virtual page 0 is never mapped */
 	map_runtime_services(boot);

@@ -22,7 +22,7 @@ void core_boot(struct machine *machine)
 {
 	struct boot boot;
 	core_catch_exceptions(machine);
-	/* Once more, on the final map. */
+	/* The plan is made once more, on the final map. */
 	if (!plan_boot(&boot, machine))
 		core_halt(machine, machine->error);
 

@@ -67,7 +67,7 @@ static void draw(const struct screen *screen, uint32_t column, uint32_t row, cha
 		}
 }
 
-/* At the top left, broken at the right edge between words. */
+/* The text begins at the top left and is broken at the right edge, between words. */
 static void show_on_screen(const struct machine_framebuffer *framebuffer, uint64_t memory, const char *text)
 {
 	struct screen screen = {NULL, memory, VGA_COLUMNS, VGA_ROWS, 1};
@@ -122,7 +122,7 @@ void console_halt(void)
 		__asm__ volatile("cli; hlt");
 }
 
-/* What is being drawn, or was: a fault while drawing leads to core_halt() again, with a sentence of its own. */
+/* The sentence that is being drawn, or was. A fault while drawing leads to core_halt() again, with a sentence of its own. */
 static const char *on_screen;
 
 void core_halt(const struct machine *machine, const char *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What core's own files tell each other. Outside core/, only machine.h is known. */
+/* The interface between core's own files. Outside of core/, only machine.h is known. */
 #ifndef CORE_H
 #define CORE_H
 
@@ -13,7 +13,7 @@
 #include "common/paging.h"
 #include "common/text.h"
 
-/* Found relative to RIP, without a global offset table. */
+/* A hidden symbol is found relative to RIP, without a global offset table. */
 #define HIDDEN __attribute__((visibility("hidden")))
 
 #define ONE_MIB (UINT64_C(1) << 20)
@@ -82,7 +82,7 @@ void kernel_settle(struct boot *boot);
 uint32_t memory_normalise(const struct twinboot_region *in, uint32_t count, uint64_t *boundaries,
 			  struct twinboot_region *out);
 
-/* What core knows of memory, and the arena that it takes its own memory from: the top of the largest free
+/* This is all that core knows of memory, and the arena that it takes its own memory from: the top of the largest free
    range that lies below 4 GiB, growing down. */
 struct memory {
 	struct machine *machine;
@@ -140,7 +140,7 @@ void acpi_pm_timer_sample(struct machine *machine); /* the start of the measurem
 int acpi_pm_timer_tsc_hz(const struct machine *machine,
 			 uint64_t *hz); /* 0 if there is no timer that counts */
 
-/* What all of core_boot()'s steps work on. */
+/* The state of one boot, on which all of core_boot()'s steps work. */
 struct boot {
 	struct machine *machine;
 	struct kernel kernel;
@@ -198,7 +198,7 @@ void apic_choose_mode(struct boot *boot);
 void window_build(struct boot *boot);
 _Noreturn void enter_kernel(struct boot *boot);
 
-/* Where the `index`th CPU's stack ends; the boot CPU's index is 0. The window begins with a page of code and
+/* The virtual address one past the `index`th CPU's stack; the boot CPU's index is 0. The window begins with a page of code and
    one of data; then the stacks, each above a guard page that is not mapped. */
 static inline uint64_t stack_top(const struct boot *boot, uint32_t index)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What this processor can do and knows: features, time, chance. */
+/* This processor's features, its clock and its random numbers; and the interrupts that it must not get yet. */
 #include "core.h"
 #include "common/registers.h"
 #include "common/port.h"
@@ -58,7 +58,7 @@ void cpu_identify(struct cpu *cpu)
 	cpu->huge_pages = (extended.edx & EXTENDED1_EDX_1GIB) != 0;
 }
 
-/* In either, page table entries need a bit that says whether a page is encrypted, and CPUID, port I/O and MMIO
+/* In an SEV or TDX guest, page table entries need a bit that says whether a page is encrypted, and CPUID, port I/O and MMIO
    raise exceptions that the guest must handle. The firmware does; from its exit on this loader would die without
    a word. */
 const char *cpu_confidential(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The other processors: found in ACPI's MADT, started together, each left waiting in the kernel's address
- * space. */
+/* The other processors are found in ACPI's MADT, started together, and each is left waiting in the kernel's address
+   space. */
 #include "core.h"
 #include "common/acpi.h"
 #include "common/registers.h"
@@ -29,7 +29,7 @@
 #define GIVE_UP_US       1000000
 #define PENDING_READS    100000
 
-/* Where the TSC's rate is unknown the waits get longer, never shorter. */
+/* This is the fastest TSC there is: if its rate is unknown, the waits get longer, never shorter. */
 #define TSC_HZ_MAX UINT64_C(5000000000)
 
 static uint32_t read32(const uint8_t *bytes)
@@ -168,7 +168,7 @@ uint64_t cpus_parked(const struct boot *boot)
 	return parked;
 }
 
-/* Who arrives from here on finds that it was given up, and stops for good. */
+/* A CPU that arrives after this finds that it was given up, and stops for good. */
 static void give_up_silent(struct boot *boot)
 {
 	for (uint32_t i = 1; i < boot->cpu_count; i++) {

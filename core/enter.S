@@ -171,7 +171,7 @@ window_ap:
 	mov	%rax, %cr3
 	mov	%r8, %cr0
 
-	/* Who am I? The APIC's own word counts: CPUID's can differ. */
+	/* This CPU's ID is what its local APIC says: CPUID's can differ, where firmware renumbers (Limine 8.0.5). */
 7:	mov	START_APIC_BASE(%rbx), %rax
 	test	$APIC_BASE_X2, %eax
 	jz	8f
@@ -203,7 +203,7 @@ window_ap:
 /* ---- Waiting, on an own stack, with the CPU's entry of the list in %rdi ---- */
 park:
 	mov	%rdi, %r12
-	/* From 0. The boot CPU changes it to "absent" when it gives up: then this CPU is too late for good. */
+	/* The state changes from 0 only. The boot CPU makes it "absent" when it gives up, and then this CPU is too late. */
 	xor	%eax, %eax
 	mov	$STATE_PARKED, %ecx
 	lock cmpxchg %ecx, CPU_STATE(%r12)

@@ -69,7 +69,7 @@ int kernel_view(struct machine *machine, struct kernel *kernel)
 	return 1;
 }
 
-/* What is relocated may lie at any address (packed structures). */
+/* A word that is relocated may lie at any address: structures can be packed. */
 typedef uint64_t __attribute__((aligned(1))) word;
 
 /* The eight bytes of the image that were linked at `linked`; NULL if they lie outside. */

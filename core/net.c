@@ -47,7 +47,8 @@ static void describe_tss(struct net_cpu *cpu, uint64_t virt)
 	cpu->gdt[KERNEL_TSS / 8 + 1] = tss >> 32;
 }
 
-/* From core's code to the end of its constants, whatever of the front door's lies between: the distances stay. */
+/* Maps everything from core's code to the end of its constants, with whatever of the front door's lies in between, so
+   that all distances stay as they were linked. */
 static uint64_t map_core(struct boot *boot)
 {
 	uint64_t first = page_down((uintptr_t)core_text_start), end = page_up((uintptr_t)core_rodata_end);
@@ -92,7 +93,7 @@ void net_build(struct boot *boot)
 		spread(boot, cpus);
 }
 
-/* As the manuals have it. */
+/* The mnemonics are those of the manuals (Intel SDM 3A, table 7-1). */
 static void name_vector(uint64_t vector, char name[4])
 {
 	static const char names[] = "#DE#DBNMI#BP#OF#BR#UD#NM#DF---#TS#NP#SS#GP#PF---#MF#AC#MC#XM#VE#CP"

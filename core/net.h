@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What net.c and its host tests know of the exception net. */
+/* The structures of the exception net, for net.c and its host tests. */
 #ifndef NET_H
 #define NET_H
 
@@ -27,7 +27,7 @@ _Static_assert(sizeof(struct net_cpu) == 256 &&
 		       sizeof(struct frame) + 8 <= sizeof(((struct net_cpu *)0)->stack),
 	       "no TSS crosses a page, and the CPU aligns the stack to 16");
 
-/* What there is to know when an exception comes, and the stack to say it on. */
+/* Everything that the report of an exception needs, and the stack that it runs on. */
 struct net {
 	struct gate idt[TRAP_VECTORS];
 	struct machine_framebuffer framebuffer;
@@ -40,7 +40,7 @@ struct net {
 	uint8_t stack[4096];
 };
 
-/* What is said of an exception; `frame` lies in one of net->cpus. */
+/* Writes the sentence about an exception to `text`, `size` bytes. `frame` lies in one of net->cpus. */
 void net_sentence(char *text, uint32_t size, const struct net *net, const struct frame *frame, uint64_t cr2);
 
 #endif

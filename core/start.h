@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What enter.S needs to know: offsets of the two structures in core.h. */
+/* Offsets, for enter.S, of the two structures that it reads (core.h, window.c). */
 #ifndef START_H
 #define START_H
 

@@ -22,7 +22,7 @@ struct __attribute__((packed)) table_register {
 	uint64_t base;
 };
 
-/* What trap.S and the CPU have pushed. */
+/* The stack as trap.S and the CPU have filled it. */
 struct frame {
 	uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };

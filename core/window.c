@@ -29,7 +29,7 @@ _Static_assert(offsetof(struct start, final_cr3) == START_FINAL_CR3 &&
 		       offsetof(struct start, tss) == START_TSS && offsetof(struct start, msrs) == START_MSRS,
 	       "start.h");
 
-/* What the low page's code reads, behind that code. */
+/* The low page's code reads these fields, which lie behind it. */
 struct far_pointer {
 	uint32_t offset;
 	uint16_t selector, reserved;
@@ -114,7 +114,7 @@ static uint32_t low_address(const struct boot *boot, const uint8_t *symbol)
 	return (uint32_t)(boot->low_page + (uint64_t)(symbol - low_code));
 }
 
-/* Its place: a page below 1 MiB, where a start-up IPI can point to. Without one no other CPU is started, and
+/* The low page lies below 1 MiB, where a start-up IPI can point to. Without one no other CPU is started, and
    a page from the arena does for the boot CPU. */
 static void build_low_page(struct boot *boot, uint64_t bridge)
 {

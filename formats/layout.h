@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who lies where in the virtual address space that a kernel is entered with. embed/ refuses a kernel that is
+ * The layout of the virtual address space that a kernel is entered with. embed/ refuses a kernel that is
  * linked into what the loader maps; core/ maps it.
  *
  *     0x0000000000001000  kernels of the lower half and, where wanted, memory one to one

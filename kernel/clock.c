@@ -68,7 +68,7 @@ static uint64_t microseconds(uint64_t from, uint64_t to)
 	return to > from ? (to - from) / (handoff->tsc_hz / 1000000) : 0;
 }
 
-/* Where the time went, for a person with a real machine. */
+/* Says where the time went, for a person with a real machine. */
 static void report_times(uint64_t now)
 {
 	uint64_t entry = handoff->tsc_loader_entry;

@@ -46,7 +46,7 @@
 #define APIC_BASE_ENABLED  (UINT64_C(1) << 11)
 #define APIC_BASE_ADDRESS  UINT64_C(0x000ffffffffff000)
 
-/* What LIDT, LGDT and their opposites take. */
+/* The operand of LIDT, LGDT and their opposites. */
 struct __attribute__((packed)) descriptor_table {
 	uint16_t limit;
 	uint64_t base;

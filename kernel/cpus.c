@@ -6,7 +6,7 @@
 
 #define CPUS_MAX 256
 
-/* What a woken CPU leaves for the boot CPU, which waits for `done`. */
+/* A woken CPU leaves this for the boot CPU, which waits for `done`. */
 static struct answer {
 	struct registers registers;
 	volatile bool done;
@@ -106,7 +106,7 @@ static void check_parked(unsigned number, const struct registers *boot_cpu)
 static bool is_in_madt[CPUS_MAX];
 static unsigned not_handed_over;
 
-/* For each processor of the MADT, which may well list one twice. */
+/* Is called for each processor of the MADT, which may well list one twice. */
 static void look_up(uint32_t apic_id, uint32_t processor_id)
 {
 	unsigned i = 0;

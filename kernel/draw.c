@@ -78,7 +78,7 @@ void draw_panel(struct box box, int radius, colour colour)
 		int from_edge = y < box.height - 1 - y ? y : box.height - 1 - y;
 		int up = radius - from_edge, inset = 0;
 
-		/* As far in as the circle's edge is on this line. */
+		/* The line begins as far in as the circle's edge is there. */
 		while (up > 0 && (radius - inset) * (radius - inset) + up * up > radius * radius)
 			inset++;
 		draw_rectangle((struct box){box.x + inset, box.y + y, box.width - 2 * inset, 1}, colour);

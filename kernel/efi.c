@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What only UEFI leaves behind: its system table, its memory map, and runtime services that can be called. */
+/* UEFI alone leaves this behind: its system table, its memory map, and runtime services that can be called. */
 #include "kernel.h"
 #include "report.h"
 #include "cpu.h"
@@ -37,7 +37,7 @@ enum efi_memory_type {
 	EFI_CONVENTIONAL = 7,
 };
 
-/* As in Ethernet; the header's own field counts as 0. */
+/* The CRC-32 of Ethernet; the header's own field counts as 0. */
 static uint32_t crc32_of(const struct efi_table_header *table)
 {
 	const uint8_t *bytes = (const uint8_t *)table;
@@ -85,7 +85,7 @@ static bool holds(const struct efi_descriptor *d, uint64_t address)
 	return address - d->physical < d->pages * PAGE;
 }
 
-/* What a runtime page is promised to be: what the table says of it, or both for code, which may hold data. */
+/* A runtime page is promised to be what the table says of it or, without a row, both for code, which may hold data. */
 static struct access {
 	bool writable, executable;
 } access_of(const struct efi_descriptor *d, uint64_t page)
@@ -208,7 +208,7 @@ static void get_time(uint64_t services)
 	status = ((struct efi_runtime_services *)services)->get_time(&firmware_time, NULL);
 }
 
-/* To the addresses that they have already: the firmware relocates itself all the same. It may write to code,
+/* The services move to the addresses that they have already; the firmware relocates itself all the same. It may write to code,
    which the memory attributes table calls read-only. */
 static void set_virtual_address_map(uint64_t services)
 {
@@ -222,7 +222,7 @@ static void set_virtual_address_map(uint64_t services)
 						   handoff->efi_descriptor_version, handoff->efi_memory_map);
 }
 
-/* What the firmware says that it cannot do any more, or does outside of its runtime memory (U-Boot's
+/* A call that the firmware says it cannot do any more, or does outside of its runtime memory (U-Boot's
    SetVirtualAddressMap), is no fault of the loader's. */
 static void check_call(const char *key, void (*call)(uint64_t), uint64_t services)
 {
@@ -249,7 +249,7 @@ static void check_calls(uint64_t services)
 	check_call("efi_get_time_after_that", get_time, services);
 }
 
-/* Where this kernel's own pages have addresses that runtime services need, it must not be told of them. */
+/* True if this kernel's own pages have addresses that runtime services need: then it must not be told of them. */
 static bool kernel_hides_runtime(void)
 {
 	const uint8_t *at = handoff->efi_memory_map, *end = at + handoff->efi_memory_map_size;

@@ -40,7 +40,7 @@ void faults_install(uint64_t *base, uint16_t *limit)
 	*limit = before.limit;
 }
 
-/* From catch.S: a fault that nobody expected. Better a sentence than a reset. */
+/* catch.S calls this for a fault that nobody expected: a sentence is better than a reset. */
 _Noreturn void fault_unexpected(void)
 {
 	check("no_unexpected_fault", false, "vector %lu, error code 0x%lx, rip 0x%lx, cr2 0x%lx",
@@ -53,7 +53,7 @@ static void read_byte(uint64_t address)
 	(void)*(volatile uint8_t *)address;
 }
 
-/* What is there already, in case it does get written. */
+/* Writes the byte that is there already, in case the store goes through. */
 static void write_byte(uint64_t address)
 {
 	uint8_t value = 0;

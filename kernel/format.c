@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* As much of printf as a report needs. */
+/* This is as much of printf as a report needs. */
 #include "report.h"
 
 static void put_number(void (*put)(char, void *), void *context, uint64_t value, unsigned base,

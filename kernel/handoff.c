@@ -12,7 +12,7 @@ bool check_handoff(const struct twinboot_handoff *given)
 	       check("handoff_size", TWINBOOT_HAS(given, measured), "%u", given->size);
 }
 
-/* Whatever is pointed to lies in the direct map, in memory that is not free for the taking. */
+/* True if that memory lies in the direct map and is not free for the taking, as all that the handoff points to. */
 static bool is_kept(const void *pointer, uint64_t size)
 {
 	uint32_t type = memory_type((uint64_t)pointer - handoff->direct_map_base, size);

@@ -58,7 +58,7 @@ static void report_digests(void)
 	unsigned count;
 	const struct segment *segment = image_segments(&count);
 
-	/* Of everything that no one may write to, in the order of the program headers. */
+	/* One digest covers everything that no one may write to, in the order of the program headers. */
 	sha256_begin(&hash);
 	for (; count; count--, segment++)
 		if (segment->type == SEGMENT_LOAD && !(segment->flags & SEGMENT_WRITABLE))
@@ -66,7 +66,7 @@ static void report_digests(void)
 				   segment->memory_size);
 	sha256_end(&hash, digest);
 	fact_bytes("readonly_sha256", digest, sizeof(digest));
-	/* Of the whole padded file, as the build computed it. */
+	/* The other is that of the whole padded file, as the build computed it. */
 	fact_bytes("kernel_sha256", handoff->kernel_sha256, sizeof(handoff->kernel_sha256));
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the reference kernel's files know of each other. */
+/* The interface between the reference kernel's files. */
 #ifndef KERNEL_H
 #define KERNEL_H
 

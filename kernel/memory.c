@@ -112,7 +112,7 @@ void check_memory_map(void)
 	check("memory_map_marks_loader", memory_total(TWINBOOT_MEMORY_LOADER) > 0, "none");
 }
 
-/* Where a BIOS may keep data of its own below 1 MiB: from the extended BIOS data area on, whose segment stands at
+/* A BIOS may keep data of its own from here up to 1 MiB: from the extended BIOS data area on, whose segment stands at
    40Eh, or from the end of base memory on, whose KiB stand at 413h. What cannot be true is passed over. */
 static uint64_t bios_data_start(void)
 {

@@ -86,7 +86,7 @@ struct mapping mapping_of(uint64_t virtual)
 	}
 }
 
-/* What one walk over everything that is mapped finds. */
+/* One walk over everything that is mapped finds this. */
 static struct {
 	/* One address each, or NOWHERE. */
 	uint64_t writable_and_executable, user, misplaced_table, misplaced_window;
@@ -248,7 +248,7 @@ static bool next_range(struct range *range)
 	return start < 4 * GIB;
 }
 
-/* What a map of physical memory from `base` on shows that it should not: the last such physical address. */
+/* One look at the map of physical memory that begins at `base`. Each fault is noted with its last physical address. */
 struct view {
 	uint64_t base;
 	uint64_t ram, low, cached; /* RAM that is missing or not write-back, anything missing, MMIO cached */
@@ -285,7 +285,7 @@ static void look_at(struct view *view, struct range range)
 	}
 }
 
-/* All RAM, and whatever else lies below 4 GiB, from the physical address `first` on. */
+/* Looks at all RAM, and at whatever else lies below 4 GiB, from the physical address `first` on. */
 static struct view view_from(uint64_t base, uint64_t first)
 {
 	struct view view = {

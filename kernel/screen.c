@@ -20,7 +20,7 @@ enum {
 	RED = 0xff5c6c,
 };
 
-/* Where things are, in pixels; `unit` is the scale of body text. */
+/* The places of things, in pixels; `unit` is the scale of body text. */
 struct layout {
 	int unit, margin, line;
 	struct box screen, header, facts, firmware, card, status;

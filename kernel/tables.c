@@ -313,7 +313,7 @@ static bool smbios3_is_whole(const uint8_t *entry)
 	return !memcmp(entry, "_SM3_", 5) && sum(entry, entry[6]) == 0 && structures_end(physical, size);
 }
 
-/* Where a BIOS has its entry points (SMBIOS 3.7, 5.2). */
+/* A BIOS has its entry points in this area (SMBIOS 3.7, 5.2). */
 static bool smbios_is_in_bios_area(void)
 {
 	for (uint64_t at = 0xf0000; at < 0x100000; at += 16) {
