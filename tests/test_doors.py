@@ -281,7 +281,7 @@ def test_floppy(reference: Build) -> None:
     """What no BIOS reads from a floppy ends in a sentence."""
     extra = ("-drive", f"if=floppy,format=raw,snapshot=on,file={reference.image}", "-boot", "a")
     machine = Machine(machine="pc", disk="none", extra=extra)
-    result = boot("bios", reference.image, machine, until="TB00: cannot read; attach as hard disk", timeout=30)
+    result = boot("bios", reference.image, machine, until="TB00: cannot read loader; attach as hard disk", timeout=30)
     assert result.ended == "seen", str(result)
 
 

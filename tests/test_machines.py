@@ -188,15 +188,26 @@ def test_poor_machine_uefi(lab: Lab, name: str) -> None:
     no_check_failed(lab.boot("reference", "uefi", POOR[name]))
 
 
+# An error that comes when the BIOS is gone.
+EXCEPTION = Edit(
+    "core/boot.c",
+    "\tcore_catch_exceptions(machine);\n",
+    "\tcore_catch_exceptions(machine);\n\t*(volatile char *)0x400000001230 = 0;\n",
+)
+
+
 def test_no_serial_port(workshop: Workshop, scratch: Path) -> None:
-    """The kernel comes up, and an error is readable on the screen, in text mode and drawn."""
+    """The kernel comes up, and an error is readable on the screen: in text mode as long as the BIOS is there, also after a
+    graphics mode was set; then drawn."""
     kernel, text, _ = _without_serial(workshop.image, Machine(), scratch)
     assert kernel == 33
     _, text, _ = _without_serial(workshop.image, Machine(cpu="qemu32"), scratch)
     assert "twinboot: TB01: " in text, text
     image = Image(workshop.image, workshop.kernel)
     needs(NEED_FLAGS, 1 << 4)(image)
-    _, _, red = _without_serial(image.write(scratch / "damaged.img"), Machine(cpu="qemu64"), scratch)
+    _, text, _ = _without_serial(image.write(scratch / "damaged.img"), Machine(cpu="qemu64"), scratch)
+    assert "twinboot: TB27: " in text, text
+    _, _, red = _without_serial(workshop.rude((EXCEPTION,)), Machine(), scratch)
     assert red > 80 * 8 * 16, f"{red} pixels of an error's background"
 
 
