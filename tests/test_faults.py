@@ -12,7 +12,7 @@ import pytest
 
 from faults.damage import NEED_CONTRACT, NEED_FLAGS, NEED_STACK, TABLE_ENTRY, Image, needs
 from faults.workshop import Edit, Workshop
-from lab import ROOT, Lab
+from lab import ROOT, Build, Lab, build
 from qemu import Machine, Result, boot
 from verdicts import ends_in, refused
 
@@ -427,6 +427,26 @@ def strings(file: Path) -> str:
     return "\n".join(text for text in texts if isinstance(text, str))
 
 
+# What no boot can show, since the build refuses the cause, or no emulator is such a machine.
+UNPROVOKED = {
+    "TB61": "the build refuses such a file",
+    "TB62": "core has planned the memory: TB34 comes first",
+    "TB63": "the build refuses such a kernel",
+    "TB66": "core's arena would not fit either: TB24 comes first",
+    "TB67": "a processor that parks and then stays away",
+    "TB68": "a processor that cannot leave x2APIC mode; TCG has no x2APIC",
+    "TB71": "the room is computed from the same facts",
+}
+
+
+@pytest.mark.parametrize("adapter, code", [("linux", "TB60"), ("limine", "TB65"), ("multiboot", "TB70")])
+def test_adapter_without_a_kernel(reference: Build, scratch: Path, adapter: str, code: str) -> None:
+    """An adapter is a kernel like any other: alone, it says what is missing."""
+    (kernel,) = reference.out.rglob(f"adapters/{adapter}.elf")
+    result = boot("bios", build(scratch / "build", f"KERNEL={kernel}").image, timeout=15)
+    assert result.ended == "loader-error" and f"twinboot: {code}: " in result.transcript, str(result)
+
+
 def test_every_code_is_provoked() -> None:
     """Here, or where another test waits for its sentence."""
     listed = re.findall(r"^\| (TB\d\d) \|", (ROOT / "docs/errors.md").read_text(), re.MULTILINE)
@@ -434,4 +454,7 @@ def test_every_code_is_provoked() -> None:
     provoked = {code for file in others for code in re.findall(r"\bTB\d\d\b", strings(file))}
     cases = (*OUTSIDE.values(), *MORE_OUTSIDE.values(), *RUDE.values(), *MORE_RUDE.values())
     provoked |= {case.says[:4] for case in cases if case.says} | {"TB08"}  # test_too_little_memory
+    provoked |= {"TB60", "TB65", "TB70"}  # test_adapter_without_a_kernel
+    assert not provoked & set(UNPROVOKED), f"{provoked & set(UNPROVOKED)} are provoked"
+    provoked |= set(UNPROVOKED)
     assert set(listed) == provoked, f"{set(listed) - provoked} are not provoked, {provoked - set(listed)} not listed"
