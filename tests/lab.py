@@ -23,7 +23,7 @@ FIRMWARES = ("bios", "uefi")
 BOOTS_AT_A_TIME = 2
 SHARED = "TWINBOOT_TESTS"  # the environment's name for the directory that a test run's processes share
 # Made by the project itself, besides the reference kernel.
-NEEDY = ("level5", "identity", "alone", "x2apic", "xapic", "24bit", "16bit", "nowish", "oddwish", "low")  # NEEDS_… in the Makefile
+NEEDY = ("level5", "identity", "alone", "x2apic", "xapic", "textmode", "24bit", "16bit", "nowish", "oddwish", "low")  # NEEDS_… in the Makefile
 OWN_KERNELS = ("hello", *(f"kernel-{name}" for name in NEEDY))
 # The reference kernel with a command line and two modules.
 WITH_MODULES = "reference-with-modules"
