@@ -15,7 +15,30 @@ from pathlib import Path
 from typing import Iterator
 
 from probes import PROBES
-from qemu import Machine, Result, boot
+from qemu import DISKS, Machine, Result, boot
+
+# Besides what `make run` offers: the doors of the tests.
+DISKS.update(
+    {
+        "none": [],
+        "second": ["-device", "ide-hd,drive=disk,bus=ide.1"],  # machine pc: behind whatever has a bootindex
+        "first": ["-device", "ide-hd,drive=disk,bus=ide.0"],  # without one: a floppy can come before
+        "usb-ehci": ["-device", "usb-ehci", "-device", "usb-storage,drive=disk,bootindex=0"],
+        "scsi-cd": ["-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=disk,bootindex=0"],
+        "usb-cd": [
+            "-device",
+            "qemu-xhci",
+            "-device",
+            "usb-bot,id=b",
+            "-device",
+            "scsi-cd,bus=b.0,drive=disk,bootindex=0",
+        ],
+        "nvme-4096": [
+            "-device",
+            "nvme,drive=disk,serial=1,bootindex=0,logical_block_size=4096,physical_block_size=4096",
+        ],
+    }
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTEFACTS = ("libkernel_bin.a", "legacy.elf", "BOOTX64.EFI", "twinboot.img", "kernel.padded")

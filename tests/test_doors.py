@@ -14,31 +14,10 @@ from formats import Pe
 from lab import Build, build, make
 from media import file_place, replace_loader, sparse_copy
 from probes import PROBES, Probe
-from qemu import DISKS, Machine, boot
+from qemu import Machine, boot
 from transcript import values
 from verdicts import ends_well
 
-DISKS.update(
-    {
-        "none": [],
-        "second": ["-device", "ide-hd,drive=disk,bus=ide.1"],  # machine pc: behind whatever has a bootindex
-        "first": ["-device", "ide-hd,drive=disk,bus=ide.0"],  # without one: a floppy can come before
-        "usb-ehci": ["-device", "usb-ehci", "-device", "usb-storage,drive=disk,bootindex=0"],
-        "scsi-cd": ["-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=disk,bootindex=0"],
-        "usb-cd": [
-            "-device",
-            "qemu-xhci",
-            "-device",
-            "usb-bot,id=b",
-            "-device",
-            "scsi-cd,bus=b.0,drive=disk,bootindex=0",
-        ],
-        "nvme-4096": [
-            "-device",
-            "nvme,drive=disk,serial=1,bootindex=0,logical_block_size=4096,physical_block_size=4096",
-        ],
-    }
-)
 every = pytest.mark.all
 
 
